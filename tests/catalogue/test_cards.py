@@ -53,7 +53,6 @@ SHARED = (
 )  # fmt: skip
 SEVERAL = {
     "P106": ["p106-90", "p106-100"],
-    "CMP 170HX": ["cmp170hx-8gb", "cmp170hx-10gb", "cmp170hx-64gb"],
     "RTX A2000 Laptop": ["rtxa2000-laptop-4gb", "rtxa2000-laptop-8gb"],
     "Radeon 8050S": ["radeon-8050s-32gb", "radeon-8050s-64gb", "radeon-8050s-128gb"],
 }

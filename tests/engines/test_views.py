@@ -40,13 +40,13 @@ READ = {
     "exllamav3": {"vendor", "compute_target"},
     "mlx": {"vendor", "compute_target", "usable_readings"},
     "tensorrt-llm": {"vendor", "compute_target", "id", "unified", "segment"},
-    "diffusers": {"compute_target"},
+    "diffusers": {"compute_target", *USABLE},
     "comfyui": {"compute_target", *USABLE},
 }
 """Facts of a GPU that each engine's view reads, in one set of settings or another."""
 MODELS = (
     "llama-3.2-1b", "qwen3-30b-a3b", "deepseek-v2-lite", "gemma-3-4b", "gpt-oss-20b", "mamba2-2.7b", "qwen3.5-0.8b",
-    "llava-1.6-13b", "llama-3.2-11b-vision", "sdxl-base",
+    "llava-1.6-13b", "llama-3.2-11b-vision", "sdxl-base", "kokoro-82m",
 )  # fmt: skip
 SETTINGS: tuple[dict[str, Any], ...] = (
     {},

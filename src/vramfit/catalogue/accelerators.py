@@ -54,6 +54,9 @@ ACCELERATORS = (
     Accelerator("Graphcore IPU", ("graphcore",), "the maker's Poplar"),
     Accelerator("Qualcomm Adreno", ("adreno", "snapdragon", "qualcomm"), "llama.cpp's OpenCL backend"),
     Accelerator("Arm Mali", ("mali", "immortalis"), "llama.cpp's Vulkan backend"),
+    Accelerator("Broadcom VideoCore", ("v3d", "raspberrypi"), "llama.cpp on its processor"),
+    Accelerator("software renderer", ("llvmpipe", "lavapipe", "swiftshader"), "llama.cpp on the processor"),
+    Accelerator("Apple phone or tablet", ("iphone", "ipad", "a17pro", "a18pro", "a19pro"), "llama.cpp's Metal backend"),
 )  # fmt: skip
 """Series, those with a number before the series as a whole."""
 

@@ -114,6 +114,10 @@ def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[i
             found = fitting
     if not found and name[-1:].isdigit():
         found = look_up(normalise(f"{name}gb"))  # ``M3 Max 64``, ``3060 12``
+    if not found and "/" in name:
+        from vramfit.catalogue.device_lines import look_up_any
+
+        found = look_up_any(name, look_up)
     if len(found) > 1:
         own = look_up(normalise(" ".join(_parted(name)[0])))
         found = own if len(own) == 1 and own[0] in found else found  # ``RTX PRO 6000 96GB`` is the card of that name

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit.catalogue.listings import Listings
 from vramfit.catalogue.names import CUSTOM_PREFIX, normalise, normalise_model, parse_gpu
-from vramfit.errors import InputError, MissingModel, UnknownGpu, UnknownMemory, UnknownModel
+from vramfit.errors import AmbiguousName, InputError, MissingModel, UnknownGpu, UnknownMemory, UnknownModel
 from vramfit.hardware import gpu_from_facts
 from vramfit.units import GIB, MIB
 
@@ -102,17 +102,45 @@ class Catalogue(Listings):
         if gpu is None:
             try:
                 gpu = self._gpus[one] = self.gpu(one)
-            except UnknownGpu:
-                from vramfit.catalogue.everyday import counted
-
-                several = counted(one)
-                if several is None:
-                    raise
-                found = self.gpus(several[1]) * (several[0] * count)
-                for sentence in (*self.notes([several[1]]), *several[2:]):
-                    self._chosen[one] = sentence
-                return found
+            except UnknownGpu as error:
+                return self._in_other_words(one, error) * count
         return (gpu,) * count
+
+    def _in_other_words(self, name: str, error: UnknownGpu) -> tuple[Gpu, ...]:
+        """GPUs of a name with other words beside a card's: a count, a machine, a maker, what a program prints.
+
+        Raises ``error`` with the nearest hint for a name that has no card known here.
+        """
+        from vramfit.catalogue.everyday import counted
+
+        several = counted(name)
+        if several is None or several[0] == 1:
+            several = self._printed(name) or several
+        if several is None:
+            raise error
+        try:
+            found = self.gpus(several[1]) * several[0]
+        except UnknownGpu as nested:
+            if nested.message != f'no GPU is called "{several[1]}"':
+                raise
+            raise UnknownGpu(error.message, nested.hint) from None
+        for sentence in (*self.notes([several[1]]), *several[2:]):
+            self._chosen[name] = sentence
+        return found
+
+    def _printed(self, name: str) -> tuple[int, str] | None:
+        """One card and its name in a line that a program or a shop printed; None where the line has no card known here."""
+        from vramfit.catalogue.device_lines import readings
+
+        for reading in readings(name):
+            try:
+                self._gpu_number(reading)
+            except AmbiguousName:
+                return 1, reading
+            except UnknownGpu:
+                continue
+            return 1, reading
+        return None
 
     def notes(self, names: Iterable[str]) -> list[str]:
         """Sentences on what was chosen for names of GPUs that mean one of several, once they were looked up."""

@@ -42,6 +42,13 @@ PIPELINE_KEYS = (
         decided=True,
         maximum=4096,
     ),
+    Key(
+        "vae_tiling",
+        "flag",
+        "diffusers, comfyui: decode in tiles",
+        default_text="as the documentation's examples do: for HunyuanVideo, LTX-2 and Mochi",
+        decided=True,
+    ),
 )
 GROUPS = (Group(PIPELINE_KEYS, 38),)
 
@@ -53,3 +60,4 @@ class PipelineKeys(Record):
     text_encoder: str = "16bit"
     output_size: tuple[int, int] | None = None
     frames: int | None = None
+    vae_tiling: bool | None = None

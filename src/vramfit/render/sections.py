@@ -189,6 +189,7 @@ def _pipeline(engine: str, asked: Object) -> str:
         size and size.replace("x", " × "),
         f"{frames:,} frames" if frames > 1 else None,
         f"component offload {asked['component_offload']}" if asked.get("component_offload") else None,
+        "decoded in tiles" if asked.get("vae_tiling") else None,
         f"text encoders {'in RAM' if encoder == 'ram' else encoder}" if encoder and encoder != "16bit" else None,
         *_surroundings(asked),
     )

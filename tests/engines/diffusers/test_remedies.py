@@ -33,7 +33,8 @@ def deployed_as(*arguments: str) -> Deployment:
 
 def options(changes: dict[str, Any]) -> list[str]:
     """Options of a command line that state changes of keys."""
-    return [text for key, value in changes.items() for text in (f"--{key.replace('_', '-')}", str(value))]
+    pairs = [(f"--{key.replace('_', '-')}", value) for key, value in changes.items()]
+    return [text for flag, value in pairs for text in ((flag,) if value is True else (flag, str(value)))]
 
 
 def offered(row: Any) -> list[tuple[str, dict[str, Any]]]:

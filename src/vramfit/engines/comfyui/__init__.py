@@ -8,13 +8,11 @@ and 0.4 elsewhere, which is not modelled).
 from __future__ import annotations
 
 from vramfit.engines.diffusers import Diffusers
-from vramfit.engines.interface import View
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
-    from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 
 
@@ -31,18 +29,12 @@ class ComfyUi(Diffusers):
     scheme_of_class = {"fp16": "bf16", "int8": "fp8", "int4": "Q4_K_M"}
     loads_in_class = {"int4": ("nvfp4",)}
     usual_offload = "partial"
+    narrow_decoder = True
     fixed = ()
 
-    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[int | None]:
-        """Make the view of the GPUs, with the room that weights and activations have on the first where it decides."""
-        from vramfit.hardware import usable_bytes
-
-        shares = super().view(gpus, work).shares
-        if (self.own_keys(work).component_offload or self.usual_offload) != "partial":
-            return View(None, shares)
-        reserved = WINDOWS_BYTES if work.platform == "windows" else RESERVED_BYTES
-        room = usable_bytes(gpus[0], work.platform) - work.reserve_bytes - reserved - shares[0].high
-        return View(max(0, room), shares)
+    def left_free(self, work: Workload) -> int:
+        """Bytes of the GPU that ComfyUI leaves to others."""
+        return WINDOWS_BYTES if work.platform == "windows" else RESERVED_BYTES
 
     def names_known_files(self, deployment: Deployment) -> bool:
         """Return True, since the command names no files."""

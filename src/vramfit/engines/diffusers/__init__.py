@@ -6,12 +6,12 @@ from vramfit.engines.base import Engine
 from vramfit.engines.interface import Setting, View
 from vramfit.engines.pipelines import GROUPS, PipelineKeys
 from vramfit.errors import CannotTell, UsageError
-from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from vramfit.engines.diffusers.estimate import Traits
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 
-class Diffusers(Engine[int | None, PipelineKeys]):
+class Diffusers(Engine["Traits", PipelineKeys]):
     """Diffusers: a pipeline of a denoiser, text encoders and a VAE, which one process loads on one GPU."""
 
     name = "diffusers"
@@ -34,17 +34,26 @@ class Diffusers(Engine[int | None, PipelineKeys]):
     record = PipelineKeys
     usual_offload = "none"
     """Mode of offloading where none is asked."""
+    narrow_decoder = False
+    """True if a VAE decodes in 16 bits whatever its model card says."""
     fixed: tuple[str, ...] = ("int8",)
     """Schemes whose components stay on the GPU whatever the mode of offloading is: bitsandbytes moves none of 8 bits
     (huggingface/diffusers issue 10653 and pull request 9213)."""
     runtime_formula = "CUDA context of a PyTorch process and cuBLAS workspaces"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm; CUDABlas.cpp"
 
-    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[int | None]:
-        """Make the view of the GPUs, which contains only the runtime's context and workspaces."""
-        from vramfit.engines.diffusers.estimate import runtime_share
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Traits]:
+        """Make the view of the GPUs: the first one's room and attention, and the runtime's context and workspaces."""
+        from vramfit.engines.diffusers.estimate import Traits, plain_attention, runtime_share
+        from vramfit.hardware import usable_bytes
 
-        return View(None, tuple([runtime_share(gpu) for gpu in gpus]))
+        shares = tuple([runtime_share(gpu) for gpu in gpus])
+        room = usable_bytes(gpus[0], work.platform) - work.reserve_bytes - self.left_free(work) - shares[0].high
+        return View(Traits(max(0, room), plain_attention(gpus[0]), self.narrow_decoder), shares)
+
+    def left_free(self, work: Workload) -> int:
+        """Bytes of the GPU that the engine leaves to others; none."""
+        return 0
 
     def checkpoint(self, model: Model, scheme: Scheme) -> Checkpoint:
         """Components as they are stored: the denoiser in the scheme, the others in 16 bits."""
@@ -53,21 +62,13 @@ class Diffusers(Engine[int | None, PipelineKeys]):
         return checkpoint(model, scheme)
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
-        """Raise ``CannotTell`` for a model that is no pipeline, or whose activations are not known.
+        """Raise ``CannotTell`` for a model that is no pipeline.
 
         Raises ``UsageError`` for layers in RAM: a pipeline moves components. Raises it for a choice that is ComfyUI's alone.
         """
-        from vramfit.engines.diffusers.estimate import knows_activations
-
         model = checkpoint.model
         if not model.components:
             raise CannotTell(f"{model.name} is no pipeline of components", f"leave out --engine {self.name} for it")
-        if not knows_activations(model):
-            weights = sum([row.total_bytes for row in checkpoint.stored])
-            raise CannotTell(
-                f"{model.name} is a pipeline whose activations are not modelled yet",
-                f"its parts together weigh {gib(weights)} in {checkpoint.scheme.id}; see `vramfit show {model.id}`",
-            )
         if self.usual_offload != "partial" and self.own_keys(work).component_offload == "partial":
             raise UsageError(
                 f"{self.name} does not choose by itself what waits in RAM",
@@ -78,13 +79,13 @@ class Diffusers(Engine[int | None, PipelineKeys]):
                 f"{self.name} places components, not layers", "use --component-offload, and leave gpu_layers out"
             )
 
-    def estimate(self, job: Job[int | None, PipelineKeys]) -> Estimate:
+    def estimate(self, job: Job[Traits, PipelineKeys]) -> Estimate:
         """Estimate the memory of one process, on its first GPU and in RAM."""
         from vramfit.engines.diffusers.estimate import estimate
 
         return estimate(job, self.usual_offload, self.fixed)
 
-    def account(self, job: Job[int | None, PipelineKeys], estimate: Estimate, ledger: Ledger) -> None:
+    def account(self, job: Job[Traits, PipelineKeys], estimate: Estimate, ledger: Ledger) -> None:
         """Add the terms of a pipeline to the ledger: its weights by component, and its activations."""
         from vramfit.engines.diffusers.terms import account
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DENOISERS = ("transformer", "unet", "prior", "decoder")
 """Beginnings of the names of components that run at every step."""
 TEXT_ENCODERS = ("text_encoder",)
+DECODERS = ("vae", "audio_vae", "vocoder")
 
 BITS = {
     "int8": 8.0, "nf4": 4.127, "fp4": 4.127, "fp8": 8.0, "torchao-int8": 8.0, "torchao-int4": 4.5, "nvfp4": 4.5,
@@ -45,6 +46,11 @@ def is_denoiser(name: str) -> bool:
 def is_text_encoder(name: str) -> bool:
     """True for a component that reads the prompt, once."""
     return name.startswith(TEXT_ENCODERS)
+
+
+def is_decoder(name: str) -> bool:
+    """True for a component that makes the pixels or the sound of the result, at the end."""
+    return name.startswith(DECODERS)
 
 
 def checkpoint(model: Model, scheme: Scheme) -> Checkpoint:

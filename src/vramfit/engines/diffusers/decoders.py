@@ -20,15 +20,22 @@ SMALL_SIZE = (512, 512)
 """Size that Stable Diffusion 1 makes, whose U-Net has one text encoder (``unet.config.sample_size`` of 64)."""
 SIZES = {
     "WanTransformer3DModel": ((832, 480), 81),
+    "WanVACETransformer3DModel": ((832, 480), 81),
+    "WanAnimateTransformer3DModel": ((1280, 720), 77),
+    "WanModel_S2V": ((1024, 704), 80),
+    "SkyReelsV2Transformer3DModel": ((832, 480), 81),
+    "SanaVideoTransformer3DModel": ((832, 480), 81),
+    "Kandinsky5Transformer3DModel": ((768, 512), 121),
     "HunyuanVideoTransformer3DModel": ((1280, 720), 129),
     "HunyuanVideo15Transformer3DModel": ((1280, 720), 121),
     "CogVideoXTransformer3DModel": ((720, 480), 49),
+    "CogVideoXTransformer3DModel 1.5": ((1360, 768), 81),
     "LTXVideoTransformer3DModel": ((704, 512), 161),
     "LTX2VideoTransformer3DModel": ((768, 512), 121),
     "MochiTransformer3DModel": ((848, 480), 19),
 }
-"""Size and frames that a pipeline makes unasked, by the class of its denoiser (diffusers 0.42.1, ``__call__`` of the
-pipelines and ``sample_height`` of the configurations)."""
+"""Size and frames that a pipeline makes unasked, by the beginning of its denoiser's description (diffusers 0.42.1, ``__call__``
+of the pipelines and ``sample_height`` of the configurations; Wan-Video/Wan2.2 README.md for speech to video)."""
 
 
 class Decoder(Record):
@@ -40,15 +47,20 @@ class Decoder(Record):
     """Frames that are decoded at once; 0 for all of them."""
     high: float = 1.7
     """Upper bound as a share: what PyTorch reserves where there is room."""
-    tile: int = 0
-    """Side in pixels of the tiles that the examples of diffusers' documentation decode in; 0 if they decode whole frames."""
+    tile: int = 256
+    """Side in pixels of the tiles that the class decodes in where it is told to (``tile_sample_min_height`` of diffusers 0.42.1;
+    ``sample_size`` of an image's)."""
+    tiled: bool = False
+    """True if the examples of diffusers' documentation decode in tiles."""
+    wide: bool = False
+    """True if diffusers decodes in 32 bits, where ComfyUI does in 16 (``comfy/sd.py`` ``working_dtypes``)."""
 
 
-IMAGE = Decoder(3000)
+IMAGE = Decoder(3000, tile=1024)
 """SD3 and PixArt-Sigma in FP16 allocate 2,120 and 1,970 bytes a pixel (huggingface/blog ``quanto-diffusers.md``), FLUX.1 in BF16
 2,490 (huggingface/diffusers pull request 11682). PyTorch reserves more where there is room: 4,833 for FLUX.1 in BF16, of which
 36.17 GiB are 31.45 of weights, and 4,580 in Q8_0 (``diffusers-quantization.md``)."""
-U_NET = Decoder(6000, high=2.3)
+U_NET = Decoder(6000, high=2.3, tile=1024, wide=True)
 """Decoder of pipelines with a U-Net, in 32 bits: 10.7 GB for one image of 1280x1280 (siliconflow/onediff issue 408), 6,530 a
 pixel. SDXL in fp16 takes 21.7 GB for four images of 1024x1024 (huggingface/blog ``simple_sdxl_optimizations.md``), 3,900 a
 pixel, but still 11.47 GB for one after the other with no weights beside them. Stable Diffusion 1.5 in fp16 takes 10,000 on
@@ -56,17 +68,23 @@ a GTX 1080 with an older PyTorch (huggingface/diffusers issue 1934)."""
 DECODERS = {
     # 7,000 elements a pixel for four frames, in 32 bits, as the model cards load it; A14B at 1280x720 then does not fit 80 GB
     # (Wan-Video/Wan2.2 issue 42), and at 832x480 takes 72.9 GB (huggingface/diffusers issue 12011).
-    "AutoencoderKLWan": Decoder(7000, 4),
+    "AutoencoderKLWan": Decoder(7000, 4, wide=True),
+    # Its decoder has 256 channels at half the side where that of Wan2.1 has 96 at the whole: two thirds of the elements
+    # (Wan-Video/Wan2.2 wan/modules/vae2_2.py ``dec_dim`` and ``unpatchify``).
+    "AutoencoderKLWan of 48 channels": Decoder(4700, 4, wide=True),
     # 60.10 GB for 768x512x121, of which 38.55 GiB are weights; 43.58 in tiles (huggingface/blog ``video_gen.md``).
-    "AutoencoderKLHunyuanVideo": Decoder(3676, 16, tile=256),
-    "AutoencoderKLHunyuanVideo15": Decoder(7200, 4, tile=256),
+    "AutoencoderKLHunyuanVideo": Decoder(3676, 16, tiled=True),
+    "AutoencoderKLHunyuanVideo15": Decoder(7200, 4, tiled=True),
     # 31.75 GiB for 720x480x49 with 19.76 loaded, for 5B, and 24.51 with 12.54 for 2B (sayakpaul/diffusers-torchao README.md).
-    "AutoencoderKLCogVideoX": Decoder(4660, 8),
+    "AutoencoderKLCogVideoX": Decoder(4660, 8, tile=300),
     # 17.75 GB for 768x512x121 with 13.23 GiB of weights (huggingface/blog ``video_gen.md``).
-    "AutoencoderKLLTXVideo": Decoder(102, 0),
-    "AutoencoderKLLTX2Video": Decoder(150, 0, tile=512),
-    "AutoencoderKLMochi": Decoder(2000, 0, tile=256),
+    "AutoencoderKLLTXVideo": Decoder(102, 0, tile=512),
+    "AutoencoderKLLTX2Video": Decoder(150, 0, tile=512, tiled=True),
+    "AutoencoderKLMochi": Decoder(2000, 0, tiled=True),
     "AutoencoderKLQwenImage": Decoder(3000),
+    "AutoencoderKLHunyuanImage": Decoder(1400, tile=384),
+    # 9 GB for Sana 0.6B and 12 GB for 1.6B, of which 6.6 and 8.4 GiB are weights (README.md of NVlabs/Sana, A100).
+    "AutoencoderDC": Decoder(2300, tile=512),
 }
 """Decoders by the beginning of the class's name."""
 WAN = "WanTransformer3DModel"
@@ -88,9 +106,9 @@ def decoder_of(model: Model) -> Decoder:
 def usual_size(model: Model) -> tuple[tuple[int, int], int]:
     """Width and height, and frames, that a pipeline makes unasked."""
     for one in model.components:
-        words = (one.architecture or "").split()
-        if is_denoiser(one.name) and words and words[0] in SIZES:
-            return SIZES[words[0]]
+        named = [name for name in SIZES if is_denoiser(one.name) and (one.architecture or "").startswith(name)]
+        if named:
+            return SIZES[max(named, key=len)]
     if model.modality == "video-generation":
         return VIDEO_SIZE, VIDEO_FRAMES
     encoders = [one for one in model.components if is_text_encoder(one.name)]

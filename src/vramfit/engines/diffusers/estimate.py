@@ -7,9 +7,11 @@ weights are on the GPU beside them is the mode of offloading's to say (``OFFLOAD
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.diffusers.components import ENCODER_BITS, LESS_OF_MIX, is_denoiser, is_text_encoder
+from vramfit.engines.diffusers.components import ENCODER_BITS, LESS_OF_MIX, is_decoder, is_denoiser, is_text_encoder
 from vramfit.engines.diffusers.decoders import decoder_of, usual_size
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
+from vramfit.errors import CannotTell
+from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +30,23 @@ In diffusers FLUX.1 takes 0.47 GiB beside its weights at 1024x1024 (huggingface.
 token, and HunyuanVideo 5.0 GiB at 768x512x121 (huggingface/blog ``video_gen.md``), 18. Other programs take more:
 HunyuanVideo's own 60 GB for 720x1280x129 and 45 GB for 544x960x129 (README of Tencent-Hunyuan/HunyuanVideo), 47 for each token
 of the difference; candle 22.1 GiB for Wan2.2 A14B in Q4 at 1280x720x81 (SceneWorks pull request 1608), 30."""
+READING, READING_HIGH = 0.02, 0.15
+"""Share of a text encoder's weights that its activations take, with an upper bound. A pipeline keeps the results of all
+layers (``output_hidden_states``): 1,024 tokens of L layers of width d are 2,048 L d bytes, and the weights 24 L d² or so,
+of which they are 2 % at d = 4,096. CogView4 reads with 16.35 GiB of weights, and takes 20 GB with its components in turn
+(card of CogView4-6B)."""
+FUSED_FROM = (8, 0)
+"""Compute capability from which attention in BF16 has a fused kernel."""
+HEAD = 128
+"""Width of a head of attention in denoisers (FLUX, SD3, Wan, Qwen-Image)."""
+PROMPT = 512
+"""Tokens of the prompt, which attention has beside those of the image (``max_sequence_length`` of the pipelines)."""
+SCORES, SCORES_HIGH = 2, 4
+"""Matrices of a score for every pair of tokens that attention in BF16 has at once on GPUs before Ampere, which only PyTorch's
+plain kernel runs there, in 32 bits: the fused ones take BF16 from compute capability 8.0 on (pytorch/pytorch
+``aten/src/ATen/native/transformers/cuda/sdp_utils.cpp`` ``check_tensor_dtype`` and ``attention.cpp``
+``_scaled_dot_product_attention_math``). FLUX.2 klein 4B in BF16 runs out of the 16 GB
+of a V100 with its components in turn (black-forest-labs/flux2 issue 35). The bound is not measured."""
 DECODER_LOW = 0.6
 """Lower bound of what decoding takes, as a share of ``decoders``."""
 QUANTIZING_HIGH = 0.18
@@ -51,6 +70,17 @@ QUANTIZED = ("int8", "nf4")
 SEQUENTIAL = "bitsandbytes does not run layer by layer from RAM (huggingface/diffusers issue 10800)"
 
 
+class Traits(Record):
+    """Properties of the GPU that an estimate depends on."""
+
+    room_bytes: int
+    """Bytes that weights and activations may have."""
+    plain_attention: bool
+    """True where attention in BF16 has no fused kernel."""
+    narrow_decoder: bool
+    """True if the engine decodes in 16 bits what others do in 32."""
+
+
 class Turn(Record):
     """Weights on the GPU at a time, and activations beside them."""
 
@@ -60,7 +90,7 @@ class Turn(Record):
     high_bytes: int
 
 
-def estimate(job: Job[int | None, PipelineKeys], usual_offload: str, fixed: tuple[str, ...]) -> Estimate:
+def estimate(job: Job[Traits, PipelineKeys], usual_offload: str, fixed: tuple[str, ...]) -> Estimate:
     """Estimate the memory of one process; the second GPU and further ones are not used.
 
     ``fixed`` are the schemes whose components stay on the GPU whatever the mode of offloading is.
@@ -68,12 +98,18 @@ def estimate(job: Job[int | None, PipelineKeys], usual_offload: str, fixed: tupl
     keys = job.keys
     offload = keys.component_offload or usual_offload
     sizes = component_bytes(job)
+    known = knows_activations(job.model)
     on_gpu = {name: size for name, size in sizes.items() if not (is_text_encoder(name) and keys.text_encoder == "ram")}
     found = turns(job, on_gpu, "model" if offload == "partial" else offload, fixed)
     unfitted = found
     if offload == "partial":
-        found = tuple([partly(turn, job.traits) for turn in found])
+        found = tuple([partly(turn, job.traits.room_bytes) for turn in found])
     largest = max(found, key=lambda turn: turn.weights_bytes + turn.expected_bytes)
+    if not known and largest.weights_bytes <= job.traits.room_bytes:
+        raise CannotTell(
+            f"{job.model.name} has activations that are not modelled yet",
+            f"its weights take {gib(largest.weights_bytes)} of the GPU in {job.scheme.id}; see `vramfit show {job.model.id}`",
+        )
     # A script may free the text encoders once the prompt is read; the least is the denoiser alone.
     denoiser = max([size for name, size in on_gpu.items() if is_denoiser(name)], default=largest.weights_bytes)
     kept = 1 - LESS_OF_MIX if job.scheme.id.endswith("_K_M") else 1
@@ -87,7 +123,9 @@ def estimate(job: Job[int | None, PipelineKeys], usual_offload: str, fixed: tupl
     waiting = sum(sizes.values()) - largest.weights_bytes
     host = NOTHING if not waiting else DeviceMemory("host", waiting, 0, 0, 0, waiting, waiting)
     width, height, frames = output_of(job)
-    settings = {"component_offload": offload, "output_size": (width, height), "frames": frames}
+    settings = {
+        "component_offload": offload, "output_size": (width, height), "frames": frames, "vae_tiling": tiled(job),
+    }  # fmt: skip
     notes = _notes(job, offload)
     if found != unfitted:
         notes.append(PARTLY)
@@ -98,19 +136,19 @@ def estimate(job: Job[int | None, PipelineKeys], usual_offload: str, fixed: tupl
     return Estimate(gpus, host, stored, tuple(notes), settings, idle=idle, refusal=refusal)
 
 
-def _families(job: Job[int | None, PipelineKeys]) -> tuple[str, ...]:
+def _families(job: Job[Traits, PipelineKeys]) -> tuple[str, ...]:
     """Families of the denoiser's scheme and of that of the text encoders."""
     return (job.scheme.family, "bitsandbytes" if job.keys.text_encoder in QUANTIZED else "plain")
 
 
-def _notes(job: Job[int | None, PipelineKeys], offload: str) -> list[str]:
+def _notes(job: Job[Traits, PipelineKeys], offload: str) -> list[str]:
     """Assumptions of the estimate."""
     width, height, frames = output_of(job)
     made = f"{width}x{height}" + (f" and {frames} frames" if frames > 1 else "")
     count = "one" if job.workload.parallel == 1 else f"{job.workload.parallel:,}"
     notes = [f"activations are those of {made}, {count} at a time; output_size, frames and parallel state others"]
-    if decoder_of(job.model).tile:
-        notes.append("the VAE decodes in tiles (vae.enable_tiling), as the pipeline's documentation has it")
+    if tiled(job):
+        notes.append("the VAE decodes in tiles (vae.enable_tiling)")
     if offload == "none":
         notes.append("every component stays on the GPU; component_offload lets those wait in RAM whose turn it is not")
     if job.gpu_count > 1:
@@ -118,7 +156,7 @@ def _notes(job: Job[int | None, PipelineKeys], offload: str) -> list[str]:
     return notes
 
 
-def component_bytes(job: Job[int | None, PipelineKeys]) -> dict[str, int]:
+def component_bytes(job: Job[Traits, PipelineKeys]) -> dict[str, int]:
     """Bytes of each component as it is loaded, text encoders in the form that is asked of them."""
     bits = ENCODER_BITS[job.keys.text_encoder]
     return {
@@ -130,7 +168,7 @@ def component_bytes(job: Job[int | None, PipelineKeys]) -> dict[str, int]:
 
 
 def turns(
-    job: Job[int | None, PipelineKeys], sizes: dict[str, int], offload: str, fixed: tuple[str, ...]
+    job: Job[Traits, PipelineKeys], sizes: dict[str, int], offload: str, fixed: tuple[str, ...]
 ) -> tuple[Turn, ...]:
     """Turns of the text encoders, the denoiser and the VAE, each with the weights that are on the GPU in it."""
     encoder, denoiser = job.keys.text_encoder, job.scheme
@@ -140,12 +178,17 @@ def turns(
     )  # fmt: skip
     largest = {
         "text": max(
-            [size for name, size in sizes.items() if is_text_encoder(name) and encoder not in fixed], default=0
+            [
+                size
+                for name, size in sizes.items()
+                if not is_denoiser(name) and not is_decoder(name) and not (is_text_encoder(name) and encoder in fixed)
+            ],
+            default=0,
         ),
         "denoiser": max(
             [size for name, size in sizes.items() if is_denoiser(name) and denoiser.id not in fixed], default=0
         ),
-        "vae": sum([size for name, size in sizes.items() if not is_text_encoder(name) and not is_denoiser(name)]),
+        "vae": max([size for name, size in sizes.items() if is_decoder(name)], default=0),
     }
     share = {"group": GROUP_SHARE, "sequential": LAYER_SHARE}.get(offload, 1.0)
     shares = {
@@ -157,51 +200,74 @@ def turns(
     weights = {name: round(size * shares[name]) + stays for name, size in largest.items()}
     if offload == "none":
         weights = dict.fromkeys(largest, sum(sizes.values()))
+    reading = max([size for name, size in sizes.items() if is_text_encoder(name)], default=0)
     return (
-        Turn(weights["text"], 0, 0, 0),
+        Turn(weights["text"], 0, round(READING * reading), round(READING_HIGH * reading)),
         Turn(weights["denoiser"], *denoising(job)),
         Turn(weights["vae"], *decoding(job)),
     )
 
 
-def partly(turn: Turn, room_bytes: int | None) -> Turn:
+def partly(turn: Turn, room_bytes: int) -> Turn:
     """Turn with as many of its weights on the GPU as leave room for its activations."""
-    fitting = max(0, (room_bytes or 0) - turn.high_bytes)
+    fitting = max(0, room_bytes - turn.high_bytes)
     return Turn(min(turn.weights_bytes, fitting), turn.low_bytes, turn.expected_bytes, turn.high_bytes)
 
 
-def output_of(job: Job[int | None, PipelineKeys]) -> tuple[int, int, int]:
+def output_of(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
     """Width, height and frames of what is made."""
     size, frames = usual_size(job.model)
     width, height = job.keys.output_size or size
     return width, height, job.keys.frames or frames
 
 
-def denoising(job: Job[int | None, PipelineKeys]) -> tuple[int, int, int]:
+def denoising(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
     """Lowest, expected and highest activations of a step of the denoiser; 0 where its width is not known."""
     width, height, frames = output_of(job)
     tokens = (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
     row = 2 * width_of(job) * tokens * job.workload.parallel
-    return TENSORS_LOW * row, TENSORS * row, TENSORS_HIGH * row
+    scores = scores_bytes(job, tokens)
+    return TENSORS_LOW * row, TENSORS * row + SCORES * scores, TENSORS_HIGH * row + SCORES_HIGH * scores
 
 
-def decoded(job: Job[int | None, PipelineKeys], tiled: bool) -> tuple[int, int, int]:
+def scores_bytes(job: Job[Traits, PipelineKeys], tokens: int) -> int:
+    """Bytes of a matrix of scores of every pair of tokens in 32 bits; 0 where a fused kernel needs none."""
+    if not job.traits.plain_attention or job.scheme.id in ("fp16", "fp32"):
+        return 0
+    return 4 * (width_of(job) // HEAD) * (tokens + PROMPT) ** 2 * job.workload.parallel
+
+
+def tiled(job: Job[Traits, PipelineKeys]) -> bool:
+    """True if the VAE decodes in tiles: where the key says so, else as the pipeline's documentation does."""
+    asked = job.keys.vae_tiling
+    return decoder_of(job.model).tiled if asked is None else asked
+
+
+def decoded(job: Job[Traits, PipelineKeys], in_tiles: bool) -> tuple[int, int, int]:
     """Width, height and frames that the VAE decodes at once, in tiles or not."""
     width, height, frames = output_of(job)
     decoder = decoder_of(job.model)
-    if tiled and decoder.tile:
+    if in_tiles:
         width, height = min(width, decoder.tile), min(height, decoder.tile)
     return width, height, min(frames, decoder.frames or frames)
 
 
-def decoding(job: Job[int | None, PipelineKeys]) -> tuple[int, int, int]:
-    """Lowest, expected and highest activations of the VAE's decoding, of an image or of a few frames at once."""
+def pixel_bytes(job: Job[Traits, PipelineKeys]) -> int:
+    """Bytes that decoding takes for a pixel of a frame, in the width that the engine decodes in."""
     decoder = decoder_of(job.model)
-    (width, height, frames), whole = decoded(job, tiled=True), decoded(job, tiled=False)
-    expected = width * height * frames * decoder.pixel_bytes * job.workload.parallel
-    untiled = whole[0] * whole[1] * whole[2] * decoder.pixel_bytes * job.workload.parallel
-    high = round(untiled * UNTILED_HIGH) if decoder.tile else round(expected * decoder.high)
-    return round(expected * DECODER_LOW), expected, max(high, expected)
+    return decoder.pixel_bytes // 2 if decoder.wide and job.traits.narrow_decoder else decoder.pixel_bytes
+
+
+def decoding(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
+    """Lowest, expected and highest activations of the VAE's decoding, of an image or of a few frames at once."""
+    decoder, in_tiles = decoder_of(job.model), tiled(job)
+    (width, height, frames), whole = decoded(job, in_tiles), decoded(job, False)
+    row = pixel_bytes(job) * job.workload.parallel
+    expected, untiled = width * height * frames * row, whole[0] * whole[1] * whole[2] * row
+    high = expected * decoder.high
+    if in_tiles and job.keys.vae_tiling is None:
+        high = untiled * UNTILED_HIGH
+    return round(expected * DECODER_LOW), expected, max(round(high), expected)
 
 
 def knows_activations(model: Model) -> bool:
@@ -210,9 +276,15 @@ def knows_activations(model: Model) -> bool:
     return any(one.width or one.name.startswith("unet") for one in denoisers)
 
 
-def width_of(job: Job[int | None, PipelineKeys]) -> int:
+def width_of(job: Job[Traits, PipelineKeys]) -> int:
     """Width of the denoiser's residual stream; 0 where it is not known."""
     return max([one.width or 0 for one in job.model.components if is_denoiser(one.name)], default=0)
+
+
+def plain_attention(gpu: Gpu) -> bool:
+    """True for a GPU of NVIDIA's before Ampere, on which attention in BF16 has no fused kernel."""
+    capability = gpu.compute_capability
+    return capability is not None and capability < FUSED_FROM
 
 
 def runtime_share(gpu: Gpu) -> Share:

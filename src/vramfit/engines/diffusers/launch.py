@@ -58,7 +58,7 @@ def command(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> s
         lines += [f"p.{one.name}.{CAST}" for one in denoisers]
     if keys.text_encoder == "fp8":
         lines += [f"diffusers.hooks.apply_layerwise_casting(p.{one}, {CASTS})" for one in names if is_text_encoder(one)]
-    if decoder_of(deployment.model).tile:
+    if decoder_of(deployment.model).tiled if keys.vae_tiling is None else keys.vae_tiling:
         lines.append("p.vae.enable_tiling()")
     lines.append(f"p.{CALLS[keys.component_offload or usual_offload]}")
     lines += _made_of(keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.diffusers.components import is_text_encoder
+from vramfit.engines.diffusers.decoders import decoder_of
 from vramfit.engines.interface import Setting
 
 TYPE_CHECKING = False
@@ -28,7 +29,7 @@ WHOLE_ONLY = ("bitsandbytes",)
 
 
 def settings(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> Iterator[Setting]:
-    """Yield the settings from the cheapest on: text encoders in fewer bits, components in RAM, both, and blocks in RAM."""
+    """Yield the settings from the cheapest on: components in RAM, text encoders in fewer bits, tiles, and blocks in RAM."""
     offload = keys.component_offload or usual_offload
     has_encoders = any(is_text_encoder(one.name) for one in deployment.model.components)
     forms = [
@@ -37,21 +38,32 @@ def settings(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> 
         if has_encoders and keys.text_encoder in ("16bit", "int8") and form != keys.text_encoder
     ]
     modes: tuple[str, ...] = {"none": ("model", "group"), "model": ("group",)}.get(offload, ())
-    if "model" in modes:
-        yield _setting("model", None)
+    turns = "model" if "model" in modes else None
+    blocks = "group" in modes and deployment.scheme.family not in WHOLE_ONLY
+    blocks = blocks and keys.text_encoder not in ("int8", "nf4")
+    if turns is not None:
+        yield _setting(turns, None)
     if offload == "none":
         for form in forms:
             yield _setting(None, form)
     if modes:
         for form in forms:
-            yield _setting("model" if "model" in modes else None, form)
-    if "group" in modes and deployment.scheme.family not in WHOLE_ONLY and keys.text_encoder not in ("int8", "nf4"):
+            yield _setting(turns, form)
+    tiles = not (decoder_of(deployment.model).tiled if keys.vae_tiling is None else keys.vae_tiling)
+    if tiles:
+        yield _setting(None, None, tiles)
+        if turns is not None:
+            yield _setting(turns, None, tiles)
+    if blocks:
         yield _setting("group", None)
+        if tiles:
+            yield _setting("group", None, tiles)
 
 
-def _setting(offload: str | None, form: str | None) -> Setting:
-    """Setting of a mode of offloading, of a form of the text encoders, or of both."""
-    changes, words, trades, effort = {}, [], [], 1
+def _setting(offload: str | None, form: str | None, tiles: bool = False) -> Setting:
+    """Setting of a mode of offloading, of a form of the text encoders, of decoding in tiles, or of several of these."""
+    changes: dict[str, object] = {}
+    words, trades, effort = [], [], 1
     if offload is not None:
         summary, trade, effort = OFFLOADS[offload]
         changes["component_offload"] = offload
@@ -61,4 +73,8 @@ def _setting(offload: str | None, form: str | None) -> Setting:
         changes["text_encoder"] = form
         words.append(f"load the text encoders in {ENCODERS[form]}")
         trades.append("prompts lose a little")
+    if tiles:
+        changes["vae_tiling"] = True
+        words.append("decode in tiles")
+        trades.append("decoding is slower, and seams may show")
     return Setting(changes, " and ".join(words), "; ".join(trades), effort)

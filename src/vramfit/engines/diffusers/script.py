@@ -49,6 +49,8 @@ def _keys(found: tuple[Call, ...], load: Call) -> dict[str, object]:
     offload = next((CALLS[one.last] for one in found if one.last in CALLS), None)
     if offload is not None:
         keys["component_offload"] = offload
+    if any(one.last in ("enable_tiling", "enable_vae_tiling") for one in found):
+        keys["vae_tiling"] = True
     return {**keys, **_made(found)}
 
 

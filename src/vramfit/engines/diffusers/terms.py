@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from vramfit.engines.diffusers.components import is_text_encoder
-from vramfit.engines.diffusers.decoders import decoder_of
 from vramfit.engines.diffusers.estimate import (
     FRAMES_A_TOKEN,
     PATCH,
+    SCORES,
     TENSORS,
     component_bytes,
     decoded,
     denoising,
     output_of,
+    pixel_bytes,
+    scores_bytes,
+    tiled,
     width_of,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vramfit.engines.diffusers.estimate import Traits
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.pipelines import PipelineKeys
     from vramfit.engines.terms import Ledger
@@ -26,7 +30,7 @@ TOKENS = "engines/diffusers/estimate.py TENSORS, with its sources"
 PIXELS = "engines/diffusers/decoders.py DECODERS, with their sources"
 
 
-def account(job: Job[int | None, PipelineKeys], estimate: Estimate, ledger: Ledger) -> None:
+def account(job: Job[Traits, PipelineKeys], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms to the ledger: the weights on the GPU and in RAM, and the activations of the largest turn."""
     gpu, host = estimate.gpus[0], estimate.host
     sizes = component_bytes(job)
@@ -54,23 +58,30 @@ def account(job: Job[int | None, PipelineKeys], estimate: Estimate, ledger: Ledg
     _activations(job, gpu.compute_bytes, ledger)
 
 
-def _activations(job: Job[int | None, PipelineKeys], size: int, ledger: Ledger) -> None:
-    """Add the activations of the denoiser if its turn is the largest, else those of the VAE."""
+def _activations(job: Job[Traits, PipelineKeys], size: int, ledger: Ledger) -> None:
+    """Add the activations of the turn that is the largest: of the denoiser, of the text encoder, or of the VAE."""
     images = job.workload.parallel
+    width, height, frames = output_of(job)
+    tokens = (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
+    scores = SCORES * scores_bytes(job, tokens)
     if size == denoising(job)[1]:
-        width, height, frames = output_of(job)
         ledger.add(
-            "compute", "gpu0", "activations of the denoiser", "tokens × width × 2 × results × images", size, TOKENS,
+            "compute", "gpu0", "activations of the denoiser", "tokens × width × 2 × results × images + scores", size, TOKENS,
             f"patches of {PATCH} x {PATCH} pixels, {FRAMES_A_TOKEN} frames of a video in one",
-            tokens=(width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN), width=width_of(job),
-            results=TENSORS, images=images,
+            tokens=tokens, width=width_of(job), results=TENSORS, images=images, scores=scores,
         )  # fmt: skip
         return
-    width, height, frames = decoded(job, tiled=True)
+    width, height, frames = decoded(job, tiled(job))
+    if size == width * height * frames * pixel_bytes(job) * images:
+        ledger.add(
+            "compute", "gpu0", "activations of the VAE", "decoded_width × decoded_height × frames × bytes_a_pixel × images",
+            size, PIXELS, "an image, or a tile or a few frames of a video at once", decoded_width=width,
+            decoded_height=height, frames=frames, bytes_a_pixel=pixel_bytes(job), images=images,
+        )  # fmt: skip
+        return
     ledger.add(
-        "compute", "gpu0", "activations of the VAE", "decoded_width × decoded_height × frames × bytes_a_pixel × images", size,
-        PIXELS, "an image, or a tile or a few frames of a video at once", decoded_width=width, decoded_height=height,
-        frames=frames, bytes_a_pixel=decoder_of(job.model).pixel_bytes, images=images,
+        "compute", "gpu0", "activations of the text encoder", "read", size, TOKENS,
+        "results of all its layers for the prompt, as a share of its weights", read=size,
     )  # fmt: skip
 
 

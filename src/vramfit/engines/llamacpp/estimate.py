@@ -69,6 +69,11 @@ def check(model: Model, work: Workload) -> None:
     """Raise ``CannotTell`` for a model without a language model, and ``UsageError`` for a cache that llama.cpp refuses."""
     if not model.layers or not model.vocab:
         raise CannotTell(f'"{model.id}" has no language model that llama.cpp could run', "try --engine transformers")
+    if model.modality == "speech-to-text":
+        raise CannotTell(
+            f"{model.name} runs on whisper.cpp, whose memory is not modelled, and not on llama.cpp",
+            "use --engine transformers for this model",
+        )
     check_cache(model, work)
     if work.draft is not None:
         from vramfit.engines.llamacpp import speculative

@@ -7,12 +7,14 @@ with the trainers.
 from __future__ import annotations
 
 from vramfit.engines.naming import DTYPES, repository
+from vramfit.engines.transformers.runners import runner_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.transformers.runners import Runner
 
 
 def command(deployment: Deployment, estimate: Estimate) -> str:
@@ -20,22 +22,33 @@ def command(deployment: Deployment, estimate: Estimate) -> str:
     work, used = deployment.workload, estimate.settings
     if work.task != "inference":
         return _training(deployment)
-    where = "device_map='auto'" if len(deployment.gpus) > 1 else "device_map={'': 0}"
+    where = [("device_map", "'auto'" if len(deployment.gpus) > 1 else "{'': 0}")]
     if used.get("gpu_layers", "all") != "all":
         most = max(gpu.weights_bytes for gpu in estimate.gpus)
         limits = [f"{number}: {most}" for number in range(len(deployment.gpus))]
-        where = f"device_map='auto', max_memory={{{', '.join(limits)}, 'cpu': {estimate.host.weights_bytes}}}"
-    eager = "" if work.flash_attention else ", attn_implementation='eager'"
-    parts, loading = _loading(deployment)
-    return (
-        f"{parts}; model = {_kind(deployment)}.from_pretrained({repository(deployment)!r}, {loading}{eager}, {where})"
-        f"; answer = model.generate(**inputs, max_length={work.context}){_about(deployment, used)}"
-    )
+        most_of_each = f"{{{', '.join(limits)}, 'cpu': {estimate.host.weights_bytes}}}"
+        where = [("device_map", "'auto'"), ("max_memory", most_of_each)]
+    runner = runner_of(deployment.model)
+    imports, loading = _loading(deployment, runner)
+    if not work.flash_attention:
+        loading.append(("attn_implementation", "'eager'"))
+    loading += where
+    values = {
+        "name": repr(repository(deployment)),
+        "keywords": ", ".join([f"{name}={value}" for name, value in loading]),
+        "mapping": f"{{{', '.join([f'{name!r}: {value}' for name, value in loading])}}}",
+        "context": work.context,
+        "sequences": work.parallel,
+    }
+    load, call = runner.load.format(**values), runner.call.format(**values)
+    return f"{imports}; model = {load}; answer = {call}{_about(deployment, used, runner)}"
 
 
-def _about(deployment: Deployment, used: Mapping[str, object]) -> str:
+def _about(deployment: Deployment, used: Mapping[str, object], runner: Runner) -> str:
     """Comment with what the code cannot say: layers on GPUs, sequences and images that are not one of the usual size."""
     work, parts = deployment.workload, []
+    if not runner.states_precision:
+        parts.append(f"the library decides the precision; {deployment.scheme.id} is not stated")
     if used.get("gpu_layers", "all") != "all":
         parts.append(f"{used['gpu_layers']} layers on GPUs")
     if work.parallel > 1:
@@ -69,24 +82,23 @@ def _training(deployment: Deployment) -> str:
     return written(run)
 
 
-def _kind(deployment: Deployment) -> str:
-    return "AutoModelForImageTextToText" if deployment.model.vision is not None else "AutoModelForCausalLM"
-
-
-def _loading(deployment: Deployment) -> tuple[str, str]:
-    """Imports for loading the model, and the arguments that state its precision."""
+def _loading(deployment: Deployment, runner: Runner) -> tuple[str, list[tuple[str, str]]]:
+    """Imports for loading the model, and names and values of the arguments that state its precision."""
     scheme = deployment.scheme
     kind = scheme.settings.get("type")
-    names = f"from transformers import {_kind(deployment)}"
+    if not runner.states_precision:
+        return runner.imports, []
     if scheme.family == "bitsandbytes":
-        names += ", BitsAndBytesConfig"
+        transformers = runner.imports.startswith("from transformers")
+        names = runner.imports + (", " if transformers else "; from transformers import ") + "BitsAndBytesConfig"
         if kind == "int8":
-            return names, "quantization_config=BitsAndBytesConfig(load_in_8bit=True)"
+            return names, [("quantization_config", "BitsAndBytesConfig(load_in_8bit=True)")]
         double = bool(scheme.settings["double"])
-        return f"import torch; {names}", (
-            f"quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type={kind!r}, "
+        config = (
+            f"BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type={kind!r}, "
             f"bnb_4bit_use_double_quant={double}, bnb_4bit_compute_dtype=torch.bfloat16)"
         )
+        return f"import torch; {names}", [("quantization_config", config)]
     if scheme.id in DTYPES:
-        return f"import torch; {names}", f"dtype=torch.{DTYPES[scheme.id]}"
-    return names, "dtype='auto'"
+        return f"import torch; {runner.imports}", [("dtype", f"torch.{DTYPES[scheme.id]}")]
+    return runner.imports, [("dtype", "'auto'")]
