@@ -88,7 +88,7 @@ class Gpu(Record):
         """Major and minor number of a CUDA card, ``(8, 9)`` of ``sm_89`` and ``(12, 1)`` of ``sm_121a``; None of others."""
         target = self.compute_target or ""
         digits = target[3:].rstrip("af")
-        if not target.startswith("sm_") or not digits.isdigit():
+        if not target.startswith("sm_") or not digits.isdecimal():
             return None
         number = int(digits)
         return number // 10, number % 10
@@ -100,7 +100,7 @@ class Gpu(Record):
             return None
         generation, _, width = self.pcie.partition(" x")
         lane = PCIE_BYTES_PER_SECOND_PER_LANE.get(generation)
-        return None if lane is None or not width.isdigit() else round(lane * int(width))
+        return None if lane is None or not width.isdecimal() else round(lane * int(width))
 
 
 class Rent(Record):
