@@ -30,7 +30,7 @@ def begin() -> None:
 
 
 def close(word: str, known: Iterable[str], most: int = 3, cutoff: float = 0.6) -> list[str]:
-    """At most so many of the names that look like a word, the nearest first; none where the command has looked for too many."""
+    """Names that look like a word, the nearest first, at most so many; none where the command has looked for too many."""
     return list(similar(word[:LONGEST], tuple(known), most, cutoff))
 
 

@@ -48,7 +48,7 @@ def gguf(rng: Random) -> bytes:
     arch = rng.choice(ARCHITECTURES)
     kinds = (1, 8, 12, 14, 30, 39)
     writer = models.gguf(
-        rng.choice(kinds), rng.choice(kinds), arch, rng.choice((7, 15, 1, None)), range(rng.choice((1, 1, 2, 4)))
+        rng.choice(kinds), rng.choice(kinds), arch, rng.choice((7, 15, 1, None)), range(rng.choice((1, 1, 1, 2)))
     )
     writer.version, writer.order = rng.choice((3, 3, 3, 2)), rng.choice("<<<<<<>")
     writer.alignment = rng.choice((32, 32, 32, 64, 16, 4096))
@@ -170,7 +170,7 @@ SUFFIXES = ("weight", "bias", "qweight", "qzeros", "scales", "g_idx", "weight_sc
 def safetensors(rng: Random) -> bytes:
     """Header of a small model with some changes of its rows, of which most leave it one."""
     rows = rng.choice(list(ROWS.values()))
-    rows = [*rows[: rng.choice((3, 12, 21, len(rows)))]]
+    rows = [*rows[: rng.choice((3, 6, 12, 21))]]
     for _ in range(rng.choice((0, *CHANGES))):
         _change_row(rows, rng)
     table: dict[str, Any] = {"__metadata__": {"format": "pt"}} if rng.random() < 0.5 else {}

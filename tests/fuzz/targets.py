@@ -61,7 +61,11 @@ class Target:
 
 NOT_READ = "these are no arguments"
 _catalogue = lru_cache(1)(lambda: open_catalogue(()))
-words._catalogue = lambda _: _catalogue()  # opened once
+words._catalogue = lambda flags: (
+    _catalogue()
+)  # opened once, and a name is looked up once: it is the parser that is tried
+_known = lru_cache(4096)(lambda name, is_gpu=words._is_gpu: is_gpu(_catalogue(), name))
+words._is_gpu = lambda catalogue, name: bool(_known(name))
 
 
 def _arguments(data: bytes) -> object:

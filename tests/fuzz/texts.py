@@ -47,6 +47,9 @@ def log(rng: Random) -> bytes:
     if rng.random() < 0.1:
         return changed(files("verify/logs"), rng)
     lines = list(rng.choice(_lines("verify/logs")))
+    if rng.random() < 0.5:  # some lines of it, as people paste them
+        begin = rng.randrange(len(lines))
+        lines = lines[begin : begin + rng.choice((1, 5, 12))]
     for _ in range(rng.choice((0, 1, 2, 3, 6))):
         at, what = rng.randrange(len(lines)), rng.randrange(7)
         if what < 3:
@@ -163,12 +166,12 @@ def _written(one: Any, rng: Random) -> str:
 GPU = {
     "id": "rtx9999", "name": "RTX 9999", "family": "ada-geforce", "vram_gb": 24, "price_usd": 1599,
     "memory": {"bus_bits": 384, "data_rate_gbps": 21, "bandwidth_gb_s": 1008},
-    "reported": [{"mib": 24000, "by": "cuda", "source": "tpu"}], "aliases": ["my card"], "tdp_w": 450,
+    "reported": [{"mib": 24000, "by": "cuda", "source": "tpu"}], "aliases": ["my card"],
 }  # fmt: skip
 MODEL = {
     "id": "kin-13b", "name": "Kin 13B", "family": "llama-2", "layers": 40, "hidden": 5120, "ffn": 13824, "heads": 40,
     "vocab": 32000, "context": 8192, "kv_heads": 8, "window": 4096, "pattern": "5*sliding full", "dtype": "bf16",
-    "moe": {"experts": 8, "top": 2, "width": 1024}, "hf": ["a/kin"], "tied": True,
+    "moe": {"experts": 8, "active": 2, "width": 1024}, "hf": ["a/kin"], "tied": True,
 }  # fmt: skip
 
 

@@ -25,6 +25,10 @@ WORDS = (
 """Words that people and others write for values."""
 
 
+MOST_REPEATED = 10
+"""Length of a list from which it is not repeated: what takes long is to take long for its own sake, not for its size."""
+
+
 def number(rng: Random) -> int:
     """A number at the edge of a type or bound, mostly a small one."""
     return rng.randrange(200) if rng.random() < 0.6 else rng.choice(NUMBERS) * rng.choice((1, 1, 1, -1))
@@ -71,7 +75,7 @@ def _change(holder: Any, key: Any, other: dict[str, Any], rng: Random) -> None:
         holder[key] = scalar(rng)
     elif kind == 2:
         holder[key] = _copy(rng.choice(([value], {"a": value}, [value] * 3, str(value))))
-    elif kind == 3 and isinstance(value, list):
+    elif kind == 3 and isinstance(value, list) and len(value) < MOST_REPEATED:
         holder[key] = _copy(value * rng.choice((0, 2, 100)))
     elif kind == 4 and other:
         name = rng.choice(list(other))

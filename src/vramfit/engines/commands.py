@@ -74,7 +74,7 @@ def with_command(raw: Mapping[str, Any], files: Files = NONE) -> tuple[dict[str,
     given = raw["command"]
     if not given or not isinstance(given, str | list):
         raise UsageError("command: no launch command", "for example: vramfit check -g rtx4090 -- llama-server -hf …")
-    found = read_command(given, files)
+    found = read_command(given if isinstance(given, str) else [_word(one) for one in given], files)
     key = common_keys()["engine"]
     asked = rest.get("engine")
     if asked is not None and parse_value(key, asked) != found.engine:
@@ -82,6 +82,15 @@ def with_command(raw: Mapping[str, Any], files: Files = NONE) -> tuple[dict[str,
             f"the command starts {found.engine}, and engine asks for {rest['engine']}", "leave one of them out"
         )
     return {"engine": found.engine, **found.keys, **rest}, found
+
+
+def _word(value: object) -> str:
+    """Word of a command that a file lists, where a number or a truth is none; raises ``UsageError`` for what is no word."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float):
+        raise UsageError("command: a list of words has something else in it", "write one text, or words alone")
+    return value if isinstance(value, str) else str(value)
 
 
 def check_spread(command: Command, keys: Mapping[str, Any], gpus: int) -> None:

@@ -6,6 +6,7 @@ from vramfit.engines.base import Engine
 from vramfit.engines.interface import Setting, View
 from vramfit.engines.pipelines import GROUPS, PipelineKeys
 from vramfit.errors import CannotTell, UsageError
+from vramfit.hardware import each
 from vramfit.units import gib
 
 TYPE_CHECKING = False
@@ -44,7 +45,7 @@ class Diffusers(Engine[int | None, PipelineKeys]):
         """Make the view of the GPUs, which contains only the runtime's context and workspaces."""
         from vramfit.engines.diffusers.estimate import runtime_share
 
-        return View(None, tuple([runtime_share(gpu) for gpu in gpus]))
+        return View(None, each(runtime_share, gpus))
 
     def checkpoint(self, model: Model, scheme: Scheme) -> Checkpoint:
         """Components as they are stored: the denoiser in the scheme, the others in 16 bits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramfit.engines.base import Engine
 from vramfit.engines.interface import View
+from vramfit.hardware import each, kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ class Transformers(Engine[object, None]):
             from vramfit.engines.transformers.training import rooms
             from vramfit.engines.transformers.training import runtime_share as training_share
 
-            return View(rooms(gpus, work), tuple([training_share(gpu) for gpu in gpus]))
+            return View(rooms(gpus, work), each(training_share, gpus))
         from vramfit.engines.transformers.estimate import runtime_share
 
-        return View(None, tuple([runtime_share(gpu) for gpu in gpus]))
+        return View(None, each(runtime_share, gpus))
 
     def estimate(self, job: Job[object, None]) -> Estimate:
         """Estimate the memory of an inference or fine-tuning run, device by device."""
@@ -84,7 +85,7 @@ class Transformers(Engine[object, None]):
         """
         from vramfit.engines.cuda import TURING, at_least
 
-        return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
+        return platform == "linux" and all(at_least(gpu, TURING) for gpu in kinds(gpus))
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why PyTorch or the scheme's kernels do not run on the GPUs; None if they do."""
@@ -95,7 +96,7 @@ class Transformers(Engine[object, None]):
             (gpu.compute_capability or PASCAL) >= PASCAL
             and gpu.vendor != "google"
             and gpu.compute_target not in OLD_TARGETS
-            for gpu in gpus
+            for gpu in kinds(gpus)
         ):
             return None
         from vramfit.engines.support import refusal
@@ -110,7 +111,7 @@ class Transformers(Engine[object, None]):
         """
         from vramfit.engines.cuda import ADA, at_least
 
-        return scheme.family != "fp8" or all(at_least(gpu, ADA) for gpu in gpus)
+        return scheme.family != "fp8" or all(at_least(gpu, ADA) for gpu in kinds(gpus))
 
     def names_known_files(self, deployment: Deployment) -> bool:
         """Return True if the repository is known that has the weights, or 16-bit ones for bitsandbytes."""

@@ -20,6 +20,7 @@ from vramfit.engines.support import (
     of,
     since_capability,
 )
+from vramfit.hardware import kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ and 0.33.0 ``platforms/cuda.py``); forks with kernels of their own exist (vllm-p
 
 def sparse_refusal(gpus: tuple[Gpu, ...]) -> str | None:
     """Reason why no such model starts on the GPUs; None if it does, or if their compute capability is not known."""
-    for gpu in gpus:
+    for gpu in kinds(gpus):
         if SPARSE.holds(gpu):
             return f"{SPARSE.problem}, and this is {described(gpu)} ({SPARSE.source})"
     return None
