@@ -47,20 +47,21 @@ def similar(word: str, known: tuple[str, ...], most: int, cutoff: float) -> tupl
     for name in known:
         shared = 2 * (own & _letters(name)).bit_count()
         if shared >= cutoff * (size + len(name)):
-            candidates.append((shared / ((size + len(name)) or 1), name))
+            candidates.append((shared / (size + len(name)) if size + len(name) else 1.0, name))
     candidates.sort(reverse=True)
     matcher = SequenceMatcher()
     matcher.set_seq2(word)
     found: list[tuple[float, str]] = []
     for bound, name in candidates:
-        least = found[most - 1] if len(found) >= most else (cutoff, "")
-        if bound < least[0]:
+        whole = len(found) >= most
+        least = found[-1][0] if whole else cutoff
+        if bound < least:
             break
-        if 2 * _common(letters, size, name) < least[0] * (size + len(name)):
+        if 2 * _common(letters, size, name) < least * (size + len(name)):
             continue
         matcher.set_seq1(name)
         ratio = matcher.ratio()
-        if ratio >= cutoff and (ratio, name) > least:
+        if ratio >= cutoff and (not whole or (ratio, name) > found[-1]):
             found = sorted([*found, (ratio, name)], reverse=True)[:most]
     return tuple([name for _, name in found])
 
