@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 GC_THRESHOLD = 100_000
 """Allocations before a collection, instead of 700: bounds memory in a long file of deployments, never runs in one."""
+INTERRUPTED = 130
+"""Exit code of a command that a user ends."""
 
 
 def main(argv: "Sequence[str] | None" = None) -> int:
@@ -19,16 +21,19 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         return run(list(argv))
     # A check makes some ten thousand objects and no cycles worth finding; looking for them takes a thirtieth of its time.
     gc.set_threshold(GC_THRESHOLD)
-    from vramfit._boot import start
+    try:
+        from vramfit._boot import start
 
-    groups, finder = start(), None
-    if groups is not None:
-        from vramfit._finder import put_first
+        groups, finder = start(), None
+        if groups is not None:
+            from vramfit._finder import put_first
 
-        finder = put_first(groups)
-    from vramfit.cli.process import run_once
+            finder = put_first(groups)
+        from vramfit.cli.process import run_once
 
-    return run_once(sys.argv[1:], finder)
+        return run_once(sys.argv[1:], finder)
+    except KeyboardInterrupt:  # before a command is run, or behind it
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -169,7 +169,7 @@ GPU = {
     "reported": [{"mib": 24000, "by": "cuda", "source": "tpu"}], "aliases": ["my card"],
 }  # fmt: skip
 MODEL = {
-    "id": "kin-13b", "name": "Kin 13B", "family": "llama-2", "layers": 40, "hidden": 5120, "ffn": 13824, "heads": 40,
+    "id": "kin-8b", "name": "Kin 8B", "family": "llama-2", "layers": 40, "hidden": 5120, "ffn": 13824, "heads": 40,
     "vocab": 32000, "context": 8192, "kv_heads": 8, "window": 4096, "pattern": "5*sliding full", "dtype": "bf16",
     "moe": {"experts": 8, "active": 2, "width": 1024}, "hf": ["a/kin"], "tied": True,
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -41,10 +42,18 @@ def replace(path: str, text: str) -> None:
             f"{path} is a link of another user's in a folder that all may write to", "remove it, or name another file"
         )
     target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):
-        _write(target, text, "w")
-        return
-    temporary = f"{target}.{os.urandom(4).hex()}.tmp"
+    try:
+        if path.endswith(("/", os.sep)):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if os.path.islink(target):  # nothing else is left of links that lead to one another
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if os.path.exists(target) and not os.path.isfile(target):
+            _write(target, text, "w")
+            return
+    except OSError as error:
+        raise _unwritten(path, error) from None
+    # A name of its own, because that of the file may be as long as a name can be.
+    temporary = os.path.join(os.path.dirname(target), f".{os.urandom(8).hex()}.tmp")
     try:
         _write(temporary, text, "x")
         if os.path.exists(target):
@@ -84,11 +93,8 @@ def _planted(path: str) -> bool:
 
 
 def _write(path: str, text: str, mode: str) -> None:
-    try:
-        with open(path, mode, encoding="utf-8", newline="") as file:
-            file.write(text)
-    except OSError as error:
-        raise _unwritten(path, error) from None
+    with open(path, mode, encoding="utf-8", newline="") as file:
+        file.write(text)
 
 
 def _unwritten(path: str, error: OSError) -> InputError:
