@@ -38,7 +38,7 @@ LAYERS = (
     ("quantities",),
     ("units",),
     ("_equal_parts", "_lean"),
-    ("bounded", "errors", "search", "_memo", "_finder"),
+    ("bounded", "errors", "search", "similar", "_memo", "_finder"),
     ("_boot",),
     ("_record",),
 )

@@ -8,11 +8,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from tests.command import environment, process, vramfit
+from vramfit.__main__ import main
+from vramfit.cli.process import run_once
 from vramfit.errors import CannotTell
+
+if TYPE_CHECKING:
+    from vramfit._finder import CompiledFinder
 
 ASKED = ("check", "-g", "rtx4090", "-m", "llama-3.2-1b")
 
@@ -69,6 +75,36 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals differ")
+def test_an_interrupt_while_it_starts_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was a traceback of Python's."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vramfit._boot.start", interrupted)
+    assert main() == 130
+
+
+def test_an_interrupt_behind_the_answer_keeps_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules are kept for the next command once the answer is there; the process is left as usual under a test."""
+
+    class Incomplete:
+        def is_complete(self) -> bool:
+            return False
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    left: list[int] = []
+    monkeypatch.setattr("vramfit._groups.write", interrupted)
+    monkeypatch.setattr("vramfit.cli.process.run", lambda *_: 1)
+    monkeypatch.setattr("vramfit.cli.process._leave", left.append)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    assert run_once([], cast("CompiledFinder", Incomplete())) == 1
+    assert left == [1]
+
+
 def test_a_real_interrupt() -> None:
     """A process that waits for stdin and is sent SIGINT."""
     command = [sys.executable, "-m", "vramfit", "check", "--file", "-"]

@@ -7,9 +7,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INTERRUPTED_EXIT_CODE = 130
 GC_THRESHOLD = 100_000
 """Allocations before a collection, instead of 700: bounds memory in a long file of deployments, never runs in one."""
+INTERRUPTED = 130
+"""Exit code of a command that a user ends before it is run, or behind it."""
 
 
 def main(argv: "Sequence[str] | None" = None) -> int:
@@ -18,18 +19,18 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         from vramfit.cli.process import run
 
         return run(list(argv))
-    try:
-        return _run_all()
-    except KeyboardInterrupt:
-        return INTERRUPTED_EXIT_CODE
-
-
-def _run_all() -> int:
     # A check makes some ten thousand objects and no cycles worth finding; looking for them takes a thirtieth of its time.
     gc.set_threshold(GC_THRESHOLD)
+    try:
+        return _run_all(sys.argv[1:])
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run_all(arguments: list[str]) -> int:
     from vramfit._boot import start
 
-    arguments, groups, finder = sys.argv[1:], start(), None
+    groups, finder = start(), None
     if groups is not None:
         from vramfit._finder import put_first
 

@@ -7,13 +7,15 @@ context. A "24 GB" RTX 4090 reports 24,564 MiB and offers 24,080.
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, once
 from vramfit.units import GB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, TypeVar
+
+    V = TypeVar("V")
 
 CUDA_RESERVED_BYTES = 400 * MIB
 """Fixed part of what CUDA keeps back of the reported total on Linux; see ``usable_bytes``."""
@@ -83,12 +85,12 @@ class Gpu(Record):
     rents: tuple[Rent, ...]
     """Dated cloud offers of this very device."""
 
-    @property
+    @once
     def compute_capability(self) -> tuple[int, int] | None:
         """Major and minor number of a CUDA card, ``(8, 9)`` of ``sm_89`` and ``(12, 1)`` of ``sm_121a``; None of others."""
         target = self.compute_target or ""
         digits = target[3:].rstrip("af")
-        if not target.startswith("sm_") or not digits.isdigit():
+        if not target.startswith("sm_") or not digits.isdecimal():
             return None
         number = int(digits)
         return number // 10, number % 10
@@ -100,7 +102,7 @@ class Gpu(Record):
             return None
         generation, _, width = self.pcie.partition(" x")
         lane = PCIE_BYTES_PER_SECOND_PER_LANE.get(generation)
-        return None if lane is None or not width.isdigit() else round(lane * int(width))
+        return None if lane is None or not width.isdecimal() else round(lane * int(width))
 
 
 class Rent(Record):
@@ -167,3 +169,14 @@ def gpu_from_facts(facts: Mapping[str, Any]) -> Gpu:
             for r in facts.get("rents", ())
         ),
     )
+
+
+def kinds(gpus: Iterable[Gpu]) -> tuple[Gpu, ...]:
+    """The different ones of some GPUs: equal cards of a deployment are one object."""
+    return tuple({id(gpu): gpu for gpu in gpus}.values())
+
+
+def each(value_of: Callable[[Gpu], V], gpus: Sequence[Gpu]) -> tuple[V, ...]:
+    """Value of a function for each GPU, which is worked out once for equal cards."""
+    known = {id(gpu): value_of(gpu) for gpu in kinds(gpus)}
+    return tuple([known[id(gpu)] for gpu in gpus])

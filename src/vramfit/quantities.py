@@ -56,9 +56,9 @@ def parse_size(text: str, binary: Mapping[str, int] = {}) -> int:
             return value
         raise UsageError(
             f'size "{text}" has no unit' if not unit else f'size "{text}" has an unknown unit "{unit}"',
-            f"write GiB, for example {number if number.isdigit() else 24}GiB",
+            f"write GiB, for example {number if number.isdecimal() else 24}GiB",
         )
-    whole = number.isascii() and number.isdigit()
+    whole = number.isascii() and number.isdecimal()
     value = int(number) * factor if whole and len(number) < 20 else round(_number(number, text) * factor)
     if not 0 <= value < 2**63:
         raise UsageError(f'size "{text}" is out of range', "give a size between 0 and 8 EiB")
@@ -78,7 +78,7 @@ def parse_rate(text: str) -> int:
 def parse_pixels(text: str) -> tuple[int, int]:
     """Parse width and height of ``"1344x1008"``; raises ``UsageError`` for a size that no image can have."""
     sides = text.strip().lower().split("x")
-    if len(sides) == 2 and all(side.isascii() and side.isdigit() and len(side) < 10 for side in sides):
+    if len(sides) == 2 and all(side.isascii() and side.isdecimal() and len(side) < 10 for side in sides):
         width, height = int(sides[0]), int(sides[1])
         if 0 < max(width, height) <= min(MOST_PIXELS, LONGEST_SHAPE * min(width, height)):
             return width, height

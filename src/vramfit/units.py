@@ -9,6 +9,15 @@ KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
 KB, MB, GB, TB = 10**3, 10**6, 10**9, 10**12
 
 
+MOST_DIGITS = 18
+"""Digits of the largest whole number that a text of another program may state: more are no count of anything."""
+
+
+def whole(text: str) -> int | None:
+    """Whole number that a text states in plain digits; None for any other text, and for more digits than any count has."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None
+
+
 def gib(size_bytes: int, digits: int = 2) -> str:
     """Format bytes as ``"24.87 GiB"`` for people; reports for programs carry integer bytes."""
     return f"{size_bytes / GIB:,.{digits}f} GiB"

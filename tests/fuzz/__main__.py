@@ -25,11 +25,12 @@ def main() -> int:
     bad = False
     for name in [given.target] if given.target else TARGETS:
         known = record.setdefault(
-            f"{name} {given.seed}", {"inputs": 0, "refused": 0, "failures": [], "slow": [], "seconds": 0}
+            f"{name} {given.seed}", {"inputs": 0, "refused": 0, "early": 0, "failures": [], "slow": [], "seconds": 0}
         )
         found = run(name, TARGETS[name], given.seed, known["inputs"], given.inputs, given.seconds)
         known["inputs"] += found.inputs
         known["refused"] += found.refused
+        known["early"] += found.early
         known["failures"] += found.failures
         known["slow"] += found.slow
         known["seconds"] = round(known["seconds"] + found.seconds, 1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.fuzz.changed import changed
 from vramfit.errors import VramfitError
 from vramfit.launch.mask import one_line
 
@@ -24,6 +24,8 @@ class Outcome:
 
     inputs: int = 0
     refused: int = 0
+    early: int = 0
+    """Inputs of the refused ones that the reader's first check ended."""
     failures: list[str] = field(default_factory=list)
     slow: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -34,14 +36,15 @@ def run(name: str, target: Target, seed: str, first: int, count: int, seconds: f
 
     After ``seconds`` of processor time the run ends, whatever is left of the count.
     """
-    found, corpus = Outcome(), target.corpus()
+    found, early = Outcome(), re.compile(target.early)
     started = ended = time.process_time()
     for number in range(first, first + count):
-        data, began = changed(corpus, Random(f"{seed} {name} {number}")), ended
+        data, began = target.draw(Random(f"{seed} {name} {number}")), ended
         try:
             target.read(data)
         except VramfitError as error:
             found.refused += 1
+            found.early += early.search(error.message) is not None
             if not one_line(error.message).isprintable():
                 found.failures.append(f"{number}: raw control characters in an error: {error.message!r}"[:300])
         except Exception as error:  # whatever it is, it is the finding

@@ -1,60 +1,98 @@
-"""Targets: a reader of bytes from outside with sound inputs to start from. Whatever it raises but ``VramfitError`` is a fault."""
+"""Targets: a reader of bytes from outside, with inputs drawn at random. Whatever it raises but ``VramfitError`` is a fault.
+
+An input is *refused at once* where the reader's first check ends it: no header, no JSON, no YAML, no program, no figure.
+"""
 
 from __future__ import annotations
 
 import io
 import json
-import shlex
+import os
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from tests.fuzz import binary, commands, texts
+from tests.fuzz.catalogues import lay
+from tests.fuzz.changed import changed
 from tests.fuzz.memory import MemoryFile, MemoryFolder
+from tests.fuzz.values import changed_json
 from tests.importers import models
+from vramfit.cli import words
 from vramfit.cli.deployments import read_deployments
+from vramfit.cli.flags import translated
+from vramfit.cli.options import command_of
 from vramfit.cli.options import read as read_arguments
-from vramfit.curation.strict_yaml import parse
 from vramfit.engines.commands import with_command
 from vramfit.engines.keys import parse_request
-from vramfit.errors import VramfitError
+from vramfit.errors import UsageError, VramfitError
 from vramfit.importers import load
 from vramfit.importers.place import Place
 from vramfit.importers.reference import LocalFile
-from vramfit.manifests.documents import documents
+from vramfit.manifests import Broken
+from vramfit.manifests import read as manifests
+from vramfit.sources import open_catalogue
 from vramfit.verify import marks
 from vramfit.verify import read as read_log
 from vramfit.verify.lines import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from random import Random
 
     from tests.importers.write_gguf import GgufWriter
     from vramfit.importers.source import Folder
-
 
 ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
 class Target:
-    """A reader and its corpus."""
+    """A reader, sound inputs, and inputs drawn at random."""
 
     read: Callable[[bytes], object]
     corpus: Callable[[], list[bytes]]
+    draw: Callable[[Random], bytes]
+    early: str
+    """Pattern of messages with which the first check refuses an input."""
+
+
+NOT_READ = "these are no arguments"
+_catalogue = lru_cache(1)(lambda: open_catalogue(()))
+words._catalogue = lambda flags: (
+    _catalogue()
+)  # opened once, and a name is looked up once: it is the parser that is tried
+_known = lru_cache(4096)(lambda name, is_gpu=words._is_gpu: is_gpu(_catalogue(), name))
+words._is_gpu = lambda catalogue, name: bool(_known(name))
 
 
 def _arguments(data: bytes) -> object:
-    words = data.decode("utf-8", "surrogateescape").split("\n")
-    values = read_arguments(words)
-    if values is None or words[0] != "check":
+    """Words as the light reader takes them, else put into our own flags; values are parsed for a check."""
+    line = data.decode("utf-8", "surrogateescape").split("\n")
+    values = read_arguments(line)
+    if values is None and command_of(line) is not None:
+        values = read_arguments(translated(line))
+    if values is None:
+        raise UsageError(NOT_READ)
+    if line[0] != "check":
         return values  # names of other commands have other keys
     return parse_request({name: one for name, one in values.items() if name not in ("json", "format")})
 
 
 def _deployments(data: bytes) -> object:
+    """Requests of a file, or the error of its first deployment where none is one."""
     found = list(read_deployments(data.decode("utf-8", "surrogateescape"), "fuzz.yaml", {}))
-    return [_parsed(raw) for _, _, raw in found if isinstance(raw, dict)]
+    parsed = [raw if isinstance(raw, VramfitError) else _parsed(raw) for _, _, raw in found]
+    return _any_of(parsed)
+
+
+def _any_of(found: list[object]) -> object:
+    """The values that were read; raises the first error where there is no other."""
+    if found and all(isinstance(one, VramfitError) for one in found):
+        raise cast("VramfitError", found[0])
+    return found
 
 
 def _parsed(raw: dict[str, object]) -> object:
@@ -65,67 +103,34 @@ def _parsed(raw: dict[str, object]) -> object:
 
 
 def _log(data: bytes) -> object:
-    lines = kept(io.BytesIO(data), marks()).lines
-    try:
-        return read_log(lines)
-    except VramfitError as error:
-        return error
+    return read_log(kept(io.BytesIO(data), marks()).lines)
 
 
 def _manifest(data: bytes) -> object:
-    return [one.data() for one in documents(data.decode("utf-8", "replace"), "fuzz.yaml")]
+    found = list(manifests.read(data.decode("utf-8", "replace"), "fuzz.yaml", os.curdir, {"A": "1"}))
+    return _any_of([one.error if isinstance(one, Broken) else one for one in found])
 
 
-def _file(name: str, data_bytes: int = 0) -> Callable[[bytes], object]:
-    """Reader of a file of which the header is changed, in memory; ``data_bytes`` of zeros follow."""
+def _file(name: str, hole: Callable[[bytes], int] = lambda _: 0) -> Callable[[bytes], object]:
+    """Reader of a file, in memory, with as many zeros behind its header as ``hole`` says."""
     reference = LocalFile(name)
 
     def read(data: bytes) -> object:
-        folder = MemoryFolder(MemoryFile(name, data, len(data) + data_bytes))
+        folder = MemoryFolder(MemoryFile(name, data, len(data) + hole(data)))
         place = Place(reference, "disk", True, cast("Folder", folder), name)
         return load._imported(place, name)
 
     return read
 
 
-def _written(write: Callable[[Path], object], name: str) -> Callable[[], list[bytes]]:
-    def corpus() -> list[bytes]:
-        with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder))
-            return [(Path(folder) / name).read_bytes().rstrip(b"\0")]
-
-    return corpus
+def _written(write: Callable[[Path], object], name: str) -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder))
+        return [(Path(folder) / name).read_bytes().rstrip(b"\0")]
 
 
-COMMANDS = (
-    "llama-server -m ./model.gguf -c 32k -ngl 33 -ctk q8_0 -fa on -ot 'ffn_.*_exps=CPU' --parallel 4",
-    "CUDA_VISIBLE_DEVICES=0,1 vllm serve org/name --tensor-parallel-size 2 --max-model-len 8192 --quantization awq",
-    "docker run --gpus all -v /a:/b -e HF_TOKEN=x lmsysorg/sglang:latest python3 -m sglang.launch_server --model-path a/b",
-    "OLLAMA_CONTEXT_LENGTH=8192 ollama serve & ollama run llama3.1:8b",
-)
-ARGUMENTS = (
-    "check -g 2xrtx4090 -m llama-3.1-8b --quant Q4_K_M --context 32k --kv-cache-type q8_0 --ram 64GiB",
-    "check -g custom:24GiB@1008GB/s -m llama-2-7b --engine vllm --gpu-memory-utilization 0.9 --image-size 10x10",
-    "matrix -g rtx* -m qwen* --quant best", "recommend -g rtx4090 --use chat --min-speed 20", "list gpus --format csv",
-)  # fmt: skip
-GGUF_DATA_BYTES = 3 * 2**20
-"""Zeros behind a header: more than its tensors have."""
-SAFETENSORS_DATA_BYTES = 5_509_632
-"""Zeros behind a header: as many as its tensors have, since neither fewer nor more are taken."""
-DEPLOYMENTS = (
-    "defaults: {quant: int4}\ndeployments:\n- {gpu: [rtx4090, 2xrtx3090], model: llama-2-7b, context: 32k}\n"
-    "- gpu: a\n  command: llama-server -m x.gguf -c 4096\n",
-    '{"deployments": [{"gpu": "rtx4090", "model": "a", "tensor_split": "3,1", "ram": "64GiB", "parallel": 4}]}',
-)
-GPUS = "gpus:\n- id: rtx9999\n  name: RTX 9999\n  memory: {bus_bits: 384, data_rate_gbps: 28}\n  sources: [a]\n"
-
-
-def _texts(texts: tuple[str, ...]) -> Callable[[], list[bytes]]:
-    return lambda: [text.encode() for text in texts]
-
-
-def _files(folder: str) -> Callable[[], list[bytes]]:
-    return lambda: [path.read_bytes()[:20_000] for path in sorted((ROOT / folder).rglob("*")) if path.is_file()][:40]
+GGUF_HOLE = 1 << 41
+"""Zeros behind a header: more than any tensor of an input has."""
 
 
 def _ggufs() -> list[bytes]:
@@ -136,26 +141,71 @@ def _ggufs() -> list[bytes]:
 
 
 def _header(writer: GgufWriter) -> list[bytes]:
-    return _written(lambda folder: writer.write(folder / "x.gguf"), "x.gguf")()
+    return _written(lambda folder: writer.write(folder / "x.gguf"), "x.gguf")
+
+
+def _safetensors() -> list[bytes]:
+    name = "model.safetensors"
+    return _written(lambda folder: models.write_safetensors(folder / name, models.tensors()), name)
 
 
 def _configs() -> list[bytes]:
     published = [path.read_bytes() for path in sorted((ROOT / "importers/config/published").glob("*.json"))]
-    return [*_written(models.write_config, "config.json")(), json.dumps({"model_type": "llama"}).encode(), *published]
+    return [*_written(models.write_config, "config.json"), json.dumps({"model_type": "llama"}).encode(), *published]
 
+
+def _of(corpus: Callable[[], list[bytes]], draw: Callable[[Random], bytes]) -> Callable[[Random], bytes]:
+    """Drawing of structured inputs, every tenth of them changed sound bytes."""
+    sound: list[bytes] = []
+
+    def drawn(rng: Random) -> bytes:
+        if rng.random() < 0.9:
+            return draw(rng)
+        if not sound:
+            sound.extend(corpus())
+        return changed(sound, rng)
+
+    return drawn
+
+
+def _drawn_config() -> Callable[[Random], bytes]:
+    sound = [data.decode() for data in _configs()]
+    return lambda rng: changed_json(sound, rng).encode("utf-8", "surrogatepass")
+
+
+def _argument_lists() -> list[bytes]:
+    return ["\n".join(text.split()).encode() for text in ARGUMENTS]
+
+
+ARGUMENTS = (
+    "check -g 2xrtx4090 -m llama-3.1-8b --quant Q4_K_M --context 32k --kv-cache-type q8_0 --ram 64GiB",
+    "check -g custom:24GiB@1008GB/s -m llama-2-7b --engine vllm --gpu-memory-utilization 0.9 --image-size 10x10",
+    "matrix -g rtx* -m qwen* --quant best", "recommend -g rtx4090 --use chat --min-speed 20", "list gpus --format csv",
+)  # fmt: skip
+ENTRIES = {"gpus": texts.GPU, "models": texts.MODEL}
 
 TARGETS = {
-    "arguments": Target(_arguments, lambda: ["\n".join(shlex.split(one)).encode() for one in ARGUMENTS]),
-    "deployments": Target(_deployments, _texts(DEPLOYMENTS)),
-    "catalogue": Target(lambda data: parse(data, "fuzz.yaml"), _texts((GPUS,))),
-    "command": Target(lambda data: with_command({"command": data.decode("utf-8", "replace")}), _texts(COMMANDS)),
-    "manifest": Target(_manifest, _files("manifests/found")),
-    "log": Target(_log, _files("verify/logs")),
-    "gguf": Target(_file("x.gguf", GGUF_DATA_BYTES), _ggufs),
-    "safetensors": Target(
-        _file("model.safetensors", SAFETENSORS_DATA_BYTES),
-        _written(lambda folder: models.write_safetensors(folder / "model.safetensors", models.tensors()), "model.safetensors"),
+    "arguments": Target(_arguments, _argument_lists, _of(_argument_lists, commands.arguments), NOT_READ),
+    "deployments": Target(
+        _deployments, lambda: [text.encode() for text in texts.DEPLOYMENTS], texts.deployments, r"fuzz\.yaml"
     ),
-    "config": Target(_file("config.json"), _configs),
+    "catalogue": Target(
+        lay, lambda: [json.dumps({kind: [one]}).encode() for kind, one in ENTRIES.items()], texts.catalogue,
+        "a mapping is expected|holds (neither|both)|not YAML|a list of entries",
+    ),
+    "command": Target(
+        lambda data: with_command({"command": data.decode("utf-8", "replace")}), commands.commands, commands.command,
+        "no engine is known|cannot read the command|no launch command",
+    ),
+    "manifest": Target(_manifest, lambda: texts.files("manifests/found"), texts.manifest, "not YAML"),
+    "log": Target(_log, lambda: texts.files("verify/logs"), texts.log, "no start-up lines"),
+    "gguf": Target(
+        _file("x.gguf", lambda _: GGUF_HOLE), _ggufs, _of(_ggufs, binary.gguf), "is no GGUF|is GGUF version|claims .* keys",
+    ),
+    "safetensors": Target(
+        _file("model.safetensors", binary.safetensors_hole), _safetensors, _of(_safetensors, binary.safetensors),
+        "is no safetensors|is not valid JSON|cut short|header of",
+    ),
+    "config": Target(_file("config.json"), _configs, _of(_configs, _drawn_config()), "is not valid JSON|not UTF-8|JSON object"),
 }  # fmt: skip
 """Targets by name."""

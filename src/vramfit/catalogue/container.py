@@ -37,7 +37,7 @@ class BadContainerError(ValueError):
 
 
 class Container:
-    """Compiled file, whose parts are read and decoded when asked for, and not kept."""
+    """Compiled file, whose parts are read and decoded when asked for, and not kept, but for whole tables."""
 
     def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
         """``read(start, length)`` gives bytes of a file of ``size`` bytes.
@@ -45,6 +45,8 @@ class Container:
         Raises ``BadContainerError`` when it is not a whole compiled file.
         """
         self._read = read
+        self._tables: dict[str, dict[str, Any]] = {}
+        """Whole look-up tables, which are sought through for each name that nothing has."""
         self.repair: Callable[[], Container] | None = None
         """Function that makes a sound one where a part turns out to be damaged; None where nothing can."""
         prefix = read(0, _PREFIX)
@@ -75,10 +77,12 @@ class Container:
 
     def table(self, name: str) -> dict[str, Any]:
         """Whole look-up table."""
-        whole: dict[str, Any] = {}
-        for shard in range(SHARDS):
-            whole |= self.record(name, shard)
-        return whole
+        if name not in self._tables:
+            whole: dict[str, Any] = {}
+            for shard in range(SHARDS):
+                whole |= self.record(name, shard)
+            self._tables[name] = whole
+        return self._tables[name]
 
     def record(self, kind: str, number: int) -> Any:
         """Record ``number`` of a kind, from 0."""

@@ -108,7 +108,7 @@ def _without_teachers(words: list[str], known: Callable[[str], bool]) -> list[st
     for start in range(len(words)):
         for stop in range(len(words), start + 1, -1):
             run = words[start:stop]
-            if any(character.isdigit() for character in "".join(run)) and known("-".join(run)):
+            if any(character.isdecimal() for character in "".join(run)) and known("-".join(run)):
                 return [*words[:start], *words[stop:]]
     return words
 
@@ -139,7 +139,7 @@ def _is_specific(run: list[str]) -> bool:
         return False
     if not sizes:
         return _is_unsized(run)
-    return any(character.isdigit() for word in run[: sizes[0]] for character in word)
+    return any(character.isdecimal() for word in run[: sizes[0]] for character in word)
 
 
 def _is_unsized(run: list[str]) -> bool:
@@ -148,14 +148,14 @@ def _is_unsized(run: list[str]) -> bool:
     A whole number alone (``phi-2``, ``deepseek-r1``) has kin of other sizes under the same words.
     """
     dotted = any("." in word for word in run)
-    lettered = any(word[0].isalpha() and word[-1].isdigit() for word in run)
+    lettered = any(word[0].isalpha() and word[-1].isdecimal() for word in run)
     named = [word for word in run if word.isalpha()]
     return SERIES.isdisjoint(run) and (dotted or (lettered and len(named) >= FEWEST_WORDS))
 
 
 def _is_version(word: str) -> bool:
     """True for a word that may stand behind any model: ``v4``, ``2507``, the grade of an edit."""
-    return word in STYLES or word.removeprefix("v").replace(".", "", 1).isdigit()
+    return word in STYLES or word.removeprefix("v").replace(".", "", 1).isdecimal()
 
 
 def _is_change(word: str) -> bool:
@@ -166,7 +166,7 @@ def _is_change(word: str) -> bool:
 
 def _is_scheme(word: str) -> bool:
     """True for a word that names a quantization which is not known: ``oq4e``."""
-    return any(word[at] == "q" and word[at + 1].isdigit() for at in range(len(word) - 1))
+    return any(word[at] == "q" and word[at + 1].isdecimal() for at in range(len(word) - 1))
 
 
 def _is_count(word: str) -> bool:
@@ -176,7 +176,9 @@ def _is_count(word: str) -> bool:
     """
     numbers = [word.removesuffix(unit) for unit in UNITS if word.endswith(unit)]
     numbers.append(word[1:] if word.startswith("x") else "")
-    return any(number.isdigit() for number in numbers) or (word.endswith("e") and len(word) > 3 and word[:-1].isdigit())
+    return any(number.isdecimal() for number in numbers) or (
+        word.endswith("e") and len(word) > 3 and word[:-1].isdecimal()
+    )
 
 
 def _is_size(word: str) -> bool:
@@ -184,4 +186,4 @@ def _is_size(word: str) -> bool:
     number, unit = word.removeprefix("a").removeprefix("e"), word[-1:]
     if unit not in ("b", "m", "t") or len(number) < 2:
         return False
-    return all(part.replace(".", "", 1).isdigit() for part in number[:-1].split("x"))
+    return all(part.replace(".", "", 1).isdecimal() for part in number[:-1].split("x"))

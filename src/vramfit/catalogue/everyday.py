@@ -59,7 +59,7 @@ def counted(name: str) -> tuple[int, str] | tuple[int, str, str] | None:
     """
     words = name.split()
     head, dash, behind = name.partition("-")
-    if dash and head.removesuffix("x") in COUNTS and head[:1].isdigit() and len(behind) > len("t4"):
+    if dash and head.removesuffix("x") in COUNTS and head[:1].isdecimal() and len(behind) > len("t4"):
         return COUNTS[head.removesuffix("x")], behind.strip()  # ``2-4090``
     if len(words) > 3 and words[0].lower() in _MAKERS.split() and _is_of_maker(words[-1].lower()):
         return 1, " ".join(words[:-1])  # ``EVGA RTX 3090 FTW3 Ultra``
@@ -70,7 +70,7 @@ def counted(name: str) -> tuple[int, str] | tuple[int, str, str] | None:
     count = COUNTS.get(first.lower().strip("()"))
     if count is not None and others and others[0].lower() not in _UNITS:
         return count, " ".join(others)
-    if name[-1:] in "sS" and name[-2:-1].isdigit():
+    if name[-1:] in "sS" and name[-2:-1].isdecimal():
         return 1, name[:-1]
     last = others[-1].lower() if others else ""
     times = last.strip("()x×*") if last.startswith("(") else last  # ``3090 (x2)``
@@ -79,7 +79,7 @@ def counted(name: str) -> tuple[int, str] | tuple[int, str, str] | None:
     in_machine = machine(name)
     if in_machine is not None:
         return *in_machine, f"gpu: {name} is a machine with {in_machine[0]}x{in_machine[1]}"
-    if times in COUNTS and not last.isdigit():
+    if times in COUNTS and not last.isdecimal():
         return COUNTS[times], " ".join([first, *others[:-1]])
     return None
 
@@ -112,7 +112,7 @@ def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[i
                     f"for a card with other memory say custom:{size:g}GB",
                 )
             found = fitting
-    if not found and name[-1:].isdigit():
+    if not found and name[-1:].isdecimal():
         found = look_up(normalise(f"{name}gb"))  # ``M3 Max 64``, ``3060 12``
     if not found and "/" in name:
         from vramfit.catalogue.device_lines import look_up_any
@@ -151,7 +151,7 @@ def _parted(name: str) -> tuple[list[str], float]:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.replace(".", "", 1).isdigit() and len(text) < 8
+    return text.isascii() and text.replace(".", "", 1).isdecimal() and len(text) < 8
 
 
 def _commonest(name: str, found: Sequence[int], facts: Facts) -> tuple[int, str] | None:
@@ -189,4 +189,4 @@ def _formless(entry: str) -> str:
 
 def _states_memory(entry: str) -> bool:
     """Return True if an id has a size of memory, since its maker sells the same form with several."""
-    return any(part.endswith("gb") and part[:-2].isdigit() for part in entry.split("-"))
+    return any(part.endswith("gb") and part[:-2].isdecimal() for part in entry.split("-"))

@@ -95,7 +95,7 @@ def since(objects: Iterable[Object], date: str | None) -> list[Object]:
     if date is None:
         return list(objects)
     parts = date.split("-")
-    if not (1 <= len(parts) <= 3 and len(parts[0]) == 4 and all(p.isdigit() for p in parts)) or any(
+    if not (1 <= len(parts) <= 3 and len(parts[0]) == 4 and all(p.isdecimal() for p in parts)) or any(
         len(part) != 2 for part in parts[1:]
     ):
         raise UsageError(f'--since: "{date}" is not a date', "write 2024, 2024-06 or 2024-06-30")
@@ -117,7 +117,7 @@ def parameter_count(text: str | None) -> float | None:
     if text is None:
         return None
     number, factor = text.strip()[:-1], _COUNTS.get(text.strip()[-1:].upper())
-    if factor is None or not number.replace(".", "", 1).isdigit():
+    if factor is None or not number.replace(".", "", 1).isdecimal():
         raise UsageError(f'"{text}" is not a number of parameters', "write 7B (10^9), 350M or 1.5T")
     return float(number) * factor
 
@@ -127,15 +127,15 @@ def _begins(value: str, word: str) -> bool:
     if not word or not value.startswith(word):
         return False
     following = value[len(word) : len(word) + 1]
-    if word[-1].isdigit():
+    if word[-1].isdecimal():
         return not (following.isalnum() or following == ".")
     return not following.isalpha()
 
 
 def _no_such(word: str, known: set[str], what: str) -> UsageError:
-    from difflib import get_close_matches
+    from vramfit.similar import close
 
-    near = get_close_matches(word.lower(), sorted(known), n=3, cutoff=0.5)
+    near = close(word.lower(), sorted(known), 3, 0.5)
     some = sorted(known)
     hint = f"did you mean {' or '.join(near)}?" if near else f"one of: {', '.join(some[:12])}{', …' * (len(some) > 12)}"
     return UsageError(f'no {what} is called "{word}"', hint)

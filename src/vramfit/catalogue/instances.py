@@ -122,4 +122,4 @@ def _counted(text: str) -> tuple[int, str] | None:
 
 
 def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text[:3]) > 0 and len(text) < 3
+    return text.isascii() and text.isdecimal() and int(text[:3]) > 0 and len(text) < 3

@@ -66,7 +66,7 @@ def normalise_model(name: str) -> str:
     gap = ""
     for character in name.lower().replace("+", "plus"):
         if character.isalnum():
-            if gap and out and out[-1].isdigit() and character.isdigit():
+            if gap and out and out[-1].isdecimal() and character.isdecimal():
                 out.append(gap)
             out.append(character)
             gap = ""
@@ -109,7 +109,7 @@ def parse_gpu(name: str) -> tuple[int, str]:
 
 
 def _is_count(text: str) -> bool:
-    return len(text) < _FEWEST_OF_A_NAME and text.isdigit() and text.isascii() and text.strip("0") != ""
+    return len(text) < _FEWEST_OF_A_NAME and text.isdecimal() and text.isascii() and text.strip("0") != ""
 
 
 def _counted_behind(text: str) -> tuple[int, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from itertools import permutations
 
 from vramfit.errors import AmbiguousName
+from vramfit.similar import close
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def nearest(key: str, known: Iterable[str], preferred: Container[str] = ()) -> l
     A slip of the finger (a letter wrong, missing, doubled, or two swapped) counts as one step, so that ``rtx4900``
     is nearer to ``rtx4090`` than to ``rtxa400``, which shares as many letters. Among equals the ``preferred`` go first.
     """
-    near = get_close_matches(key, known, n=CANDIDATES, cutoff=CUTOFF)
+    near = close(key, known, CANDIDATES, CUTOFF)
     return sorted(near, key=lambda match: (slips(key, match), match not in preferred))
 
 
@@ -116,9 +116,9 @@ def siblings(key: str, known: Iterable[str]) -> list[str]:
 def _size(key: str) -> float | None:
     """Billions of parameters that a folded name states; None for a name without."""
     for end in range(len(key) - 1, 0, -1):
-        if key[end] == "b" and key[end - 1].isdigit() and not key[end + 1 : end + 2].isalpha():
+        if key[end] == "b" and key[end - 1].isdecimal() and not key[end + 1 : end + 2].isalpha():
             begin = end
-            while begin and (key[begin - 1].isdigit() or key[begin - 1] == "."):
+            while begin and (key[begin - 1].isdecimal() or key[begin - 1] == "."):
                 begin -= 1
             return float(key[begin:end]) if key[begin:end].count(".") < 2 and key[begin] != "." else None
     return None

@@ -42,10 +42,10 @@ def phrased(name: str) -> Iterator[Reading]:
     if text != name:
         yield Reading(text)
         yield from readings(text)
-    if text[:1] in "lL" and text[1:2].isdigit() and not text.isalnum():
+    if text[:1] in "lL" and text[1:2].isdecimal() and not text.isalnum():
         yield Reading(f"llama{text[1:]}")  # ``L3.3 70B``
     for at in range(1, len(text) - 1):
-        if text[at - 1].isalpha() and text[at : at + 2].isdigit() and not text[at + 2 : at + 3].isalnum():
+        if text[at - 1].isalpha() and text[at : at + 2].isdecimal() and not text[at + 2 : at + 3].isalnum():
             yield Reading(f"{text[: at + 1]}.{text[at + 1 :]}")  # ``llama31-8b``
     cut = max(text.rfind(" "), text.rfind("-"))
     last = text[cut + 1 :].lower()
@@ -59,7 +59,7 @@ def of_size(name: str, look_up: Callable[[str], tuple[int, ...]], billions: Call
     stem, _, last = name.rpartition(" ")
     factor = _BILLIONS.get(last[-1:].lower())
     digits = last[:-1].replace(".", "", 1)
-    if not stem or factor is None or not digits.isascii() or not digits.isdigit():
+    if not stem or factor is None or not digits.isascii() or not digits.isdecimal():
         return None
     size = float(last[:-1]) * factor
     found = [number for number in look_up(stem) if abs(billions(number) - size) <= _SAME_SIZE * size]

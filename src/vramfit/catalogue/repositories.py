@@ -193,7 +193,7 @@ def file_reading(name: str) -> str | None:
         return None
     stem = stem[: -len(FILE)].replace(".i1-", "-i1-")
     first, of, last = stem[-15:-9], stem[-9:-5], stem[-5:]
-    if of.lower() == "-of-" and last.isdigit() and first[:1] == "-" and first[1:].isdigit():
+    if of.lower() == "-of-" and last.isdecimal() and first[:1] == "-" and first[1:].isdecimal():
         stem = stem[:-15]
     front, dot, back = stem.rpartition(".")
     if dot and (back.lower() in GGUF or publishers.read(back) is not None):
@@ -234,9 +234,9 @@ def _words(base: str) -> list[tuple[str, int]]:
             piece = piece.split("_", 1)[0]
             piece = "quantized" if piece.startswith("quantized.") else piece
             stop = start + len(piece)
-        if piece in ("bit", "bits", "bpw") and words and words[-1][0].isdigit():
+        if piece in ("bit", "bits", "bpw") and words and words[-1][0].isdecimal():
             words[-1] = (f"{words[-1][0]}{piece}", stop)
-        elif words and words[-1][0] in FAMILIES and len(piece) == 2 and piece[0].isdigit() and piece[1] == "b":
+        elif words and words[-1][0] in FAMILIES and len(piece) == 2 and piece[0].isdecimal() and piece[1] == "b":
             words.append((f"{piece}it", stop))
         elif piece:
             words.append((piece, stop))
@@ -247,7 +247,7 @@ def _words(base: str) -> list[tuple[str, int]]:
 def _is_of_owner(words: list[str], number: int, owner: str) -> bool:
     """True if a word is the owner's own: its name, the grade or version of an edit, or a mix that no scheme describes."""
     word, before = words[number], words[:number]
-    version = word[:1] == "v" and word[1:].replace(".", "", 1).isdigit()
+    version = word[:1] == "v" and word[1:].replace(".", "", 1).isdecimal()
     if (word in STYLES or version) and not set(publishers.EDITED).isdisjoint(before):
         return True
     if word == "lite" and before[-1:] and before[-1] in publishers.EDITED:
@@ -277,7 +277,7 @@ def _size(word: str) -> tuple[str, str] | None:
     for kind, before, after in _SIZES:
         if word.startswith(before) and word.endswith(after):
             digits = word[len(before) : len(word) - len(after)]
-            if digits.isascii() and digits.replace(".", "", 1).isdigit():
+            if digits.isascii() and digits.replace(".", "", 1).isdecimal():
                 return kind, digits
     return None
 

@@ -133,7 +133,7 @@ def _gpus(current: str) -> Candidates:
     """Ids of GPUs, behind the count and the other cards that stand in front of the one begun."""
     cut = max(current.rfind(","), current.rfind("+")) + 1
     digits = cut
-    while digits < len(current) and current[digits].isdigit():
+    while digits < len(current) and current[digits].isdecimal():
         digits += 1
     if digits > cut and current[digits : digits + 1] in ("x", "*"):
         cut = digits + 1

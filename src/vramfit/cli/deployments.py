@@ -57,7 +57,7 @@ def _parted(faults: list[Fault]) -> tuple[dict[int, list[Fault]], list[Fault]]:
     shared = []
     for fault in faults:
         index, bracket, _ = fault.field.removeprefix("deployments[").partition("]")
-        if fault.field.startswith("deployments[") and bracket and index.isdigit():
+        if fault.field.startswith("deployments[") and bracket and index.isdecimal():
             own.setdefault(int(index), []).append(fault)
         else:
             shared.append(fault)
@@ -73,8 +73,11 @@ _read_bytes = [0]
 
 
 def begin() -> None:
-    """Count the bytes of a command's files anew."""
+    """Count the bytes of a command's files, and the names that it misspells, anew."""
+    from vramfit.similar import begin as none_sought
+
     _read_bytes[0] = 0
+    none_sought()
 
 
 def read_text(path: str, hint: str = "give a YAML file, or - for stdin") -> str:

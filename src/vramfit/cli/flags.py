@@ -7,6 +7,7 @@ flags. The module is loaded only for a command line with something that is no de
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import Record
 from vramfit.cli.options import WITH_WORDS, command_of, long_flag, options, spellings
 from vramfit.cli.synonyms import BATCHES, CHOSEN, COUNTS, LENGTHS, MEMORY, SHORT, SWITCHES, WITHOUT_MEMORY, WORDS
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from vramfit.engines.base import Engine
     from vramfit.launch import Flag, Program
     from vramfit.workload.keys import Key
 
@@ -121,7 +123,7 @@ class _Line:
                 self._keep(flag, word)
         elif flag == "--lora" and not equals and (not self._rest or self._rest[0].startswith("-")):
             self._own += ["--task", "lora"]  # llama-server's flag has a file behind it
-        elif not word.startswith("-") or word == "-" or word[1:2].isdigit():
+        elif not word.startswith("-") or word == "-" or word[1:2].isdecimal():
             self._plain.append(word)
         elif self._asked is not None and flag in self._table(self._asked):
             self._of_program(flag, word)
@@ -158,8 +160,8 @@ class _Line:
             return True
         elif folded in MEMORY and (equals or self._rest):
             size = value if equals else self._rest.pop(0)
-            self._memory = f"{size}GB" if size.replace(".", "", 1).isdigit() else size
-        elif folded == "--ep" and (equals or (self._rest and self._rest[0].isdigit())):
+            self._memory = f"{size}GB" if size.replace(".", "", 1).isdecimal() else size
+        elif folded == "--ep" and (equals or (self._rest and self._rest[0].isdecimal())):
             return False  # a number of ranks, as SGLang has it
         elif known in self._declared or self._negates(known):
             self._keep(known, f"{known}={value}" if equals else known)
@@ -231,7 +233,7 @@ class _Line:
             self._own.append("on")  # as llama.cpp took -fa before September 2025
         elif key is not None and key.kind not in ("switch", "flag") and word == flag and self._rest:
             value = self._rest.pop(0)
-            if value.isdigit() and self._rest and self._rest[0].lower() in UNITS:
+            if value.isdecimal() and self._rest and self._rest[0].lower() in UNITS:
                 value += self._rest.pop(0)  # ``--context 16 k``
             self._own.append(value)
 
@@ -295,7 +297,7 @@ class _Line:
         """Flags of an engine's server by spelling: those that state something, and those that change no memory."""
         known = self._tables.get(name)
         if known is None:
-            known = self._tables[name] = {} if name == DEFAULT else _flags_of(name)
+            known = self._tables[name] = {} if name == DEFAULT else _flags_of(engine(name))
         return known
 
     def _of_engine(self) -> list[str]:
@@ -336,13 +338,14 @@ def _gpus(own: Sequence[str]) -> list[int]:
     return [number + 1 for number, word in enumerate(own[:-1]) if word in ("--gpu", "-g")]
 
 
-def _flags_of(name: str) -> dict[str, _Found]:
+@per_model
+def _flags_of(runtime: Engine[Any, Any]) -> dict[str, _Found]:
     """Flags of the first program of an engine, which serves requests, by spelling."""
     from vramfit.launch import OPTIONAL, SWITCH, VALUE, WORDS
 
-    found: dict[str, _Found] = {}
-    neutral = {**engine(name).neutral_flags()}
-    program = next((one for one in engine(name).programs() if one.flags), None)
+    name, found = runtime.name, dict[str, _Found]()
+    neutral = {**runtime.neutral_flags()}
+    program = next((one for one in runtime.programs() if one.flags), None)
     if program is not None:
         counts = {SWITCH: 0, VALUE: 1, OPTIONAL: 0, WORDS: -1}
         neutral = {**program.neutral, **program.unmodelled, **neutral}

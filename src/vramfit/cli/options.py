@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 
+from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.engines.keys import common_keys, every_key
 from vramfit.workload.keys import Key
@@ -123,6 +124,7 @@ def long_flag(key: Key) -> str:
     return "--" + key.name.replace("_", "-")
 
 
+@per_model
 def spellings(key: Key) -> tuple[str, ...]:
     """Flags that set ``key``, the long one first."""
     return (long_flag(key), *key.flags)

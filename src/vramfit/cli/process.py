@@ -29,9 +29,12 @@ def run_once(arguments: list[str], finder: CompiledFinder | None) -> int:
     sys.stdout, sys.stderr = Kept(sys.stdout), Kept(sys.stderr)
     code = run(arguments)
     if finder is not None and not finder.is_complete():
+        from contextlib import suppress
+
         from vramfit._groups import write
 
-        write(finder)
+        with suppress(KeyboardInterrupt):  # the answer is there, and its code stays
+            write(finder)
     _leave(code)
     return code
 

@@ -85,7 +85,7 @@ def _prices(stated: Sequence[str], own: Settings | None, catalogue: Catalogue) -
         name, value = pair if len(pair) == 2 else (pair[0], "")
         amount, _, date = str(value).partition("@")
         digits = amount.strip().lstrip("$").removesuffix("USD").replace(",", "").strip()
-        if not digits.replace(".", "", 1).isdigit():
+        if not digits.replace(".", "", 1).isdecimal():
             raise UsageError(f'price: "{name}={value}" is not a valid value', "expected ID=USD, as rtx3090=700@2026-11")
         found[catalogue.gpu(name.strip()).id] = Price(float(digits), date.strip() or None)
     return found

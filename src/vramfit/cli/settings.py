@@ -226,9 +226,9 @@ def _read(path: str) -> dict[str, Any]:
             raise InputError(f"{path}: not a mapping", "write settings, one a line: gpu: rtx4090")
     for name in found:
         if str(name).replace("-", "_") not in NAMES:
-            import difflib
+            from vramfit.similar import close
 
-            near = difflib.get_close_matches(str(name), NAMES, 1)
+            near = close(str(name), NAMES, 1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise UsageError(f'{path}: unknown setting "{name}"', f"{hint}The settings are {', '.join(sorted(NAMES))}")
     return {str(name).replace("-", "_"): value for name, value in found.items() if value is not None}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from difflib import get_close_matches
 
 from vramfit.cli.manual import SUMMARIES
 from vramfit.cli.options import options, spellings
 from vramfit.errors import UsageError
+from vramfit.similar import close
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def unknown_command(arguments: Sequence[str]) -> UsageError | None:
     if first.startswith("-") and first.partition("=")[0] not in flags:
         return None
     meant = WORDS.get(first.lower())
-    near = get_close_matches(first.lower(), COMMANDS, 1, 0.7)
+    near = close(first.lower(), COMMANDS, 1, 0.7)
     if first.startswith("-"):
         return UsageError("no command is given", f"say what is asked: `{_line(['check', *arguments])}`")
     if meant == "list":

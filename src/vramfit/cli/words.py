@@ -123,17 +123,17 @@ _FEWEST_OF_AN_ENGINE = 3
 
 
 def _count(word: str) -> bool:
-    return word.isascii() and word.replace(",", "").isdigit()
+    return word.isascii() and word.replace(",", "").isdecimal()
 
 
 def _is_context(word: str) -> bool:
     """Return True for ``32k``."""
-    return word[-1:] == "k" and word[:-1].isascii() and word[:-1].isdigit()
+    return word[-1:] == "k" and word[:-1].isascii() and word[:-1].isdecimal()
 
 
 def _is_memory(word: str) -> bool:
     """Return True for ``64gb``."""
-    return word.endswith("gb") and word[:-2].isdigit()
+    return word.endswith("gb") and word[:-2].isdecimal()
 
 
 def _engine(word: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
+from functools import lru_cache
+
+from vramfit.similar import close
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def _field_hint(field: str, known: tuple[str, ...]) -> str:
         return "leave it out: it is computed from the tensors"
     if field in _OTHER_NAMES:
         return f"it is called {_OTHER_NAMES[field]} here"
-    near = difflib.get_close_matches(field, known, n=1)
+    near = close(field, known, 1)
     return f"did you mean {near[0]}?" if near else "fields are described in the JSON Schema"
 
 
@@ -83,7 +85,7 @@ def _value_hint(detail: Any) -> str | None:
         return _PATTERNS.get(detail["ctx"]["pattern"], _IDENTIFIER)
     if detail["type"] == "literal_error" and isinstance(detail["input"], str):
         known = detail["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-        near = difflib.get_close_matches(_SHORT.get(detail["input"], detail["input"]), known, n=1)
+        near = close(_SHORT.get(detail["input"], detail["input"]), known, 1)
         return f"did you mean {near[0]}?" if near else None
     return None
 
@@ -92,6 +94,7 @@ _SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float8_e4m3
 """PyTorch's names of element types."""
 
 
+@lru_cache(maxsize=8)
 def known_fields(kind: type[BaseModel]) -> tuple[str, ...]:
     """Every field name of a schema and of what it is made of: offered for misspelt ones."""
     whole = kind.model_json_schema()

@@ -236,8 +236,12 @@ def merge(family: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
     """An entry over its family: groups key by key, everything else whole; ``null`` clears."""
     merged = family | entry
     for group in GROUPS:
-        if entry.get(group) is not None and family.get(group) is not None:
+        if isinstance(entry.get(group), dict) and isinstance(family.get(group), dict):
             merged[group] = family[group] | entry[group]
-    if "sources" in entry and "sources" in family:
+    if _are_texts(entry.get("sources")) and _are_texts(family.get("sources")):
         merged["sources"] = list(dict.fromkeys([*entry["sources"], *family["sources"]]))
     return merged
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)

@@ -107,7 +107,7 @@ def short_forms(spelling: str) -> set[str]:
         for combination in itertools.product(*order)
     }
     forms = {f"{core} {end}".strip() for core in cores for end in ends}
-    return {form for form in forms if any(c.isdigit() for c in form) or len(normalise(form)) > _MIN_LETTERS}
+    return {form for form in forms if any(c.isdecimal() for c in form) or len(normalise(form)) > _MIN_LETTERS}
 
 
 def model_aliases(models: Iterable[Mapping[str, Any]]) -> AliasTable:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from vramfit._record import Parametric
 from vramfit.errors import UsageError
+from vramfit.hardware import each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class Engine(_Generic["V", "K"]):
 
     def offered_on(self, gpus: tuple[Gpu, ...], work: Workload) -> tuple[int, ...]:
         """Bytes of each GPU that a program of this engine can have."""
-        return tuple([self.offered_bytes(gpu, work) for gpu in gpus])
+        return each(lambda gpu: self.offered_bytes(gpu, work), gpus)
 
     def estimate(self, job: Job[V, K]) -> Estimate:
         """Estimate the memory of the job, device by device, without the runtime's own share of the GPUs.

@@ -74,7 +74,7 @@ def with_command(raw: Mapping[str, Any], files: Files = NONE) -> tuple[dict[str,
     given = raw["command"]
     if not given or not isinstance(given, str | list):
         raise UsageError("command: no launch command", "for example: vramfit check -g rtx4090 -- llama-server -hf …")
-    found = read_command(given, files)
+    found = read_command(given if isinstance(given, str) else [_word(one) for one in given], files)
     key = common_keys()["engine"]
     asked = rest.get("engine")
     if asked is not None and parse_value(key, asked) != found.engine:
@@ -82,6 +82,15 @@ def with_command(raw: Mapping[str, Any], files: Files = NONE) -> tuple[dict[str,
             f"the command starts {found.engine}, and engine asks for {rest['engine']}", "leave one of them out"
         )
     return {"engine": found.engine, **found.keys, **rest}, found
+
+
+def _word(value: object) -> str:
+    """Word of a command that a file lists, where a number or a truth is none; raises ``UsageError`` for what is no word."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float):
+        raise UsageError("command: a list of words has something else in it", "write one text, or words alone")
+    return value if isinstance(value, str) else str(value)
 
 
 def check_spread(command: Command, keys: Mapping[str, Any], gpus: int) -> None:
@@ -113,7 +122,7 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
     few(len(parts))
     known = [program for name in names() for program in engine(name).programs()]
     lines: list[Process] = []
-    for program in known:
+    for program in [one for one in known if one.launches]:
         parts = [one for part in parts for one in started(program, part)]
     for part in parts:
         lines += _complete(part, lines, known, files)
@@ -164,21 +173,28 @@ def _quoted(lines: list[Process]) -> list[Process] | None:
 def _complete(given: Process, before: list[Process], known: list[Program], files: Files) -> list[Process]:
     """The process with its image's entry point, and with what its files say."""
     one = with_variables(_entered(given, known), files)
-    if not any(arguments(program, one) is not None for program in known):
+    near = _near(known, one)
+    if not near:
         one = of_calls(known, with_calls(one, before, files))
-    for program in known:
+        near = _near(known, one)
+    for program in near:
         one = with_settings(program, one, files)
-    for program in known:
+    for program in near:
         one = with_documents(program, one, before, files)
-    for program in known:
+    for program in near:
         if arguments(program, one) is not None:
             return with_texts(program, one, before, files)
     return [one]
 
 
+def _near(known: list[Program], given: Process) -> list[Program]:
+    """Programs that the process starts: mostly one or none, where all of them are some sixty."""
+    return [program for program in known if arguments(program, given) is not None]
+
+
 def _entered(given: Process, known: list[Program]) -> Process:
     """The process with its image's entry point in front of its words, where these start no known program themselves."""
-    if given.image is None or any(arguments(program, given) is not None for program in known):
+    if given.image is None or _near(known, given):
         return given
     for program in known:
         if any(runs(pattern, given.image) for pattern in program.images):

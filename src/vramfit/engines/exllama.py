@@ -14,6 +14,7 @@ from vramfit.engines.cuda import WORKSPACE_BYTES_HOPPER, context_share
 from vramfit.engines.interface import DeviceMemory, Estimate, View
 from vramfit.engines.transformers.estimate import COMPUTE_LOW, split_layers
 from vramfit.errors import UsageError
+from vramfit.hardware import each
 from vramfit.memory.weights import slices
 from vramfit.model.ngram_table import is_ngram_table
 
@@ -57,7 +58,7 @@ def view(name: str, gpus: tuple[Gpu, ...], vendors: tuple[str, ...] = VENDORS) -
     if any(gpu.vendor not in vendors for gpu in gpus):
         named = "NVIDIA and AMD" if "amd" in vendors else "NVIDIA"
         raise UsageError(f"{name} runs on {named} GPUs", "use --engine llama.cpp for others")
-    return View(None, tuple([context_share(gpu) for gpu in gpus]))
+    return View(None, each(context_share, gpus))
 
 
 def check_layers(name: str, work: Workload, layers: int, experts: bool = False) -> None:

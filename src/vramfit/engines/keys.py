@@ -153,9 +153,9 @@ def parse_request(raw: Request) -> dict[str, Any]:
             known = every_key()
         key = known.get(name)
         if key is None:
-            import difflib
+            from vramfit.similar import close
 
-            near = difflib.get_close_matches(str(name), known, 2)
+            near = close(str(name), known, 2)
             hint = f"did you mean {' or '.join(near)}?" if near else f"known keys: {', '.join(known)}"
             raise UsageError(f'unknown key "{name}"', hint)
         if value is None:

@@ -144,12 +144,9 @@ def split_at(lines: Sequence[str], begins: re.Pattern[str]) -> list[list[str]]:
     return parts
 
 
-def last(pattern: re.Pattern[str], lines: Iterable[str]) -> re.Match[str] | None:
+def last(pattern: re.Pattern[str], lines: Sequence[str]) -> re.Match[str] | None:
     """Match of the last line that the pattern is found in; None for none."""
-    found = None
-    for line in lines:
-        found = pattern.search(line) or found
-    return found
+    return next((match for line in reversed(lines) if (match := pattern.search(line)) is not None), None)
 
 
 def keyword(name: str, text: str) -> str | None:

@@ -85,7 +85,7 @@ def _of_bits(word: str, runtime: Engine[object, object]) -> Scheme | None:
 
     None for any other word, and where several families of the engine have such a rate or none has.
     """
-    if not word[:1].isdigit() or "bpw" not in word.lower():
+    if not word[:1].isdecimal() or "bpw" not in word.lower():
         return None
     from vramfit.quantization.spelling import EXL, FAMILIES, read
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramfit.engines.base import Engine
 from vramfit.engines.servers import ranks
+from vramfit.hardware import kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Server(Engine["V", "K"]):
         """
         from vramfit.engines.cuda import TURING, at_least
 
-        return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
+        return platform == "linux" and all(at_least(gpu, TURING) for gpu in kinds(gpus))
 
     def chunk_tokens(self, work: Workload) -> int | None:
         """Number of prompt tokens processed in one step."""

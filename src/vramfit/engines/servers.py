@@ -76,7 +76,7 @@ def spread(gpus: tuple[Gpu, ...], work: Workload) -> Spread:
 
 def _gibibytes(text: str) -> str:
     """Size of a bare number, which vLLM's ``--swap-space`` has in GiB; any other text as it is."""
-    return f"{text.strip()}GiB" if text.strip().isdigit() else text
+    return f"{text.strip()}GiB" if text.strip().isdecimal() else text
 
 
 KEYS = (

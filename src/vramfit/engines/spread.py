@@ -7,6 +7,7 @@ from vramfit.engines import engine
 from vramfit.engines.commands import WIDTHS
 from vramfit.errors import UsageError
 from vramfit.launch.gpus import Counted, launched, visible
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def with_gpus(raw: Mapping[str, Any], command: Command) -> tuple[Mapping[str, An
     if exact is None:
         return raw, command
     machines = str(raw.get("nodes", command.keys.get("nodes", "1")))
-    each = -(-exact.gpus // int(machines)) if machines.isdigit() and int(machines) else exact.gpus
+    each = -(-exact.gpus // (whole(machines) or 1))
     if most is not None and most.gpus < each:
         raise UsageError(
             f"{exact.words} uses {each} GPUs, and {most.words} leaves {most.gpus} of them visible",
@@ -72,7 +73,7 @@ def _widths(raw: Mapping[str, Any], command: Command) -> Counted | None:
         text = str(command.keys.get(key, ""))
         if text and str(raw.get(key)) != text:
             return None
-        if text.isdigit() and 0 < len(text) < 5 and int(text):
+        if text.isdecimal() and 0 < len(text) < 5 and int(text):
             total *= int(text)
             words.append(f"{key} {text}")
     return Counted(total, " x ".join(words)) if words else None

@@ -7,6 +7,7 @@ makes the verdict ``unsupported``, with the rule as the reason.
 from __future__ import annotations
 
 from vramfit._record import Record
+from vramfit.hardware import kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def refusal(
     """Reason of the first rule that holds for one of the GPUs, with that GPU and the source; None if none holds."""
     for rule in rules:
         if rule.concerns(scheme, work, release, backend):
-            for gpu in gpus:
+            for gpu in kinds(gpus):
                 if rule.holds(gpu):
                     return f"{rule.problem}, and this is {described(gpu)} ({rule.source})"
     return None

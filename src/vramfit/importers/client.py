@@ -127,7 +127,7 @@ class Client:
             patience = RETRY_AFTER_SECONDS if reply.status in _PASSING else None
             if reply.status == 429:
                 asked = reply.headers.get("retry-after", "").strip()
-                patience = float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else None
+                patience = float(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 6 else None
             if last or patience is None or patience > LONGEST_WAIT_SECONDS:
                 return _judged(reply, patience)
             self._wait(patience)

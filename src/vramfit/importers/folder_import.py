@@ -228,7 +228,7 @@ def _bare(parts: Parts, identity: str, name: str, origin: Origin) -> Imported:
         origin, kind=header.format, files=parts.files, knowledge="unknown", gap=NO_CONFIG, notes=parts.notes
     )
     rows = (*stored_rows(header), *parts.beside)
-    widths = [row.tensor.shape for row in rows if row.tensor.name == "token_embd.weight" and len(row.tensor.shape) > 1]
+    widths = [row.tensor.shape for row in rows if row.tensor.name == "token_embd.weight" and len(row.tensor.shape) == 2]
     hidden, vocab = widths[0] if widths else (0, 0)
     model = Model(
         id=identity,

@@ -63,7 +63,7 @@ def split_name(path: str) -> SplitName | None:
     numbers = prefix[-15:]
     if len(prefix) > 15 and numbers[:1] == "-" and numbers[6:10].lower() == "-of-":
         first, last = numbers[1:6], numbers[10:]
-        if first.isascii() and first.isdigit() and last.isascii() and last.isdigit():
+        if first.isascii() and first.isdecimal() and last.isascii() and last.isdecimal():
             prefix, index, count = prefix[:-15], int(first), int(last)
     start = len(prefix)
     while start and prefix[start - 1] in _TAG_LETTERS:
@@ -165,8 +165,8 @@ def _bits(path: str) -> int:
     """The first number in the tag of a path: 4 of ``Q4_K_M``, 16 of ``F16``; 0 without one."""
     name = split_name(path)
     tag = "" if name is None else name.tag
-    start = next((i for i, character in enumerate(tag) if character.isdigit()), len(tag))
+    start = next((i for i, character in enumerate(tag) if character.isdecimal()), len(tag))
     stop = start
-    while stop < len(tag) and tag[stop].isascii() and tag[stop].isdigit() and stop - start < _MOST_DIGITS:
+    while stop < len(tag) and tag[stop].isascii() and tag[stop].isdecimal() and stop - start < _MOST_DIGITS:
         stop += 1
     return int(tag[start:stop] or 0)

@@ -163,7 +163,7 @@ def layer_number(name: str) -> int:
     if not name.startswith("blk."):
         return -1
     digits = name[4:].partition(".")[0]
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 else -1
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 6 else -1
 
 
 def _prediction_layers(metadata: Mapping[str, object]) -> range:

@@ -115,7 +115,7 @@ class HttpSource:
             raise InputError(f"{reply.host} sends whole files and no ranges of them", "download the file")
         length = reply.headers.get("content-length", "")
         encoded = reply.headers.get("content-encoding", "identity") != "identity"
-        self._learn(int(length) if length.isascii() and length.isdigit() and not encoded else None, reply)
+        self._learn(int(length) if length.isascii() and length.isdecimal() and not encoded else None, reply)
         if reply.whole:
             self._learn(len(reply.content), reply)
         if len(reply.content) > len(self._start):
@@ -147,11 +147,11 @@ def _span(reply: Reply) -> tuple[int, int] | None:
     """First and last byte of ``Content-Range: bytes 0-99/1000``."""
     unit, _, rest = reply.headers.get("content-range", "").partition(" ")
     first, _, last = rest.partition("/")[0].partition("-")
-    sound = unit.lower() == "bytes" and first.isascii() and first.isdigit() and last.isascii() and last.isdigit()
+    sound = unit.lower() == "bytes" and first.isascii() and first.isdecimal() and last.isascii() and last.isdecimal()
     return (int(first), int(last)) if sound and len(first) < 20 and len(last) < 20 else None
 
 
 def _total(reply: Reply) -> int | None:
     """Bytes of the whole file in ``Content-Range``; None where the server does not know."""
     total = reply.headers.get("content-range", "").rpartition("/")[2]
-    return int(total) if total.isascii() and total.isdigit() and len(total) < 20 else None
+    return int(total) if total.isascii() and total.isdecimal() and len(total) < 20 else None

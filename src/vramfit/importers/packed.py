@@ -238,7 +238,7 @@ class _Once:
 
 
 def _numberless(name: str) -> str:
-    return ".".join(["*" if word.isdigit() else word for word in name.split(".")])
+    return ".".join(["*" if word.isdecimal() else word for word in name.split(".")])
 
 
 def reader(folder: Folder, names: Sequence[str]) -> Callable[[Raw], bytes | None]:

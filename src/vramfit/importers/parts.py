@@ -60,7 +60,7 @@ def part_of(name: str, layers: int | None = None) -> str:
     words = name.split(".")
     if not ADAPTER.isdisjoint(words):
         return "adapter"
-    number = next((i for i, word in enumerate(words) if word.isdigit()), len(words))
+    number = next((i for i, word in enumerate(words) if word.isdecimal()), len(words))
     before = words[:number] if number < len(words) else words[:-1] or words
     if not MTP.isdisjoint(before):
         return "mtp"

@@ -76,7 +76,7 @@ def _gguf(header: Header) -> list[tuple[Row, int]]:
             start, _, rest = name.partition(".blk.")
             name = f"{start}.{rest.partition('.')[2]}"
         words = name.split(".")
-        if len(words) == 3 and words[1].isdigit() and f"{words[0]}.weight" in FUSED and words[2] == "weight":
+        if len(words) == 3 and words[1].isdecimal() and f"{words[0]}.weight" in FUSED and words[2] == "weight":
             # Mixtral files from before experts were fused: ``ffn_up.7.weight``.
             experts.setdefault((layer, FUSED[f"{words[0]}.weight"], tensor.shape, tensor.type), []).append(tensor)
         else:
@@ -139,7 +139,7 @@ def _hugging_face(header: Header) -> list[tuple[Row, int]]:
 
 def _tower_name(tensor: FileTensor, words: list[str]) -> str:
     """A name for a part that looks or listens, numbers left out so that equal layers make one row."""
-    plain = ".".join([word for word in words if not word.isdigit()])
+    plain = ".".join([word for word in words if not word.isdecimal()])
     prefix = TOWER_PREFIX.get(tensor.part, "")
     return prefix + plain if prefix else plain
 

@@ -133,10 +133,10 @@ def place(name: str) -> tuple[str, int | None, int | None, list[str]]:
     """
     words = name.split(".")
     for i in range(1, len(words)):
-        if words[i].isdigit() and words[i - 1] in LAYER_WORDS and len(words[i]) < 6:
+        if words[i].isdecimal() and words[i - 1] in LAYER_WORDS and len(words[i]) < 6:
             rest = words[i + 1 :]
             for j in range(1, len(rest)):
-                if rest[j].isdigit() and rest[j - 1] == "experts":
+                if rest[j].isdecimal() and rest[j - 1] == "experts":
                     return ".".join(words[:i]), int(words[i]), int(rest[j]), rest[:j] + rest[j + 1 :]
             return ".".join(words[:i]), int(words[i]), None, rest
     return "", None, None, words

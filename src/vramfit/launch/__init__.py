@@ -6,7 +6,7 @@ tables of flags in its own folder.
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,6 +116,11 @@ class Program(Record):
     def title(self) -> str:
         """Name of the program in messages."""
         return " ".join(self.words)
+
+    @once
+    def table(self) -> Mapping[str, Flag]:
+        """Flag by each of its spellings."""
+        return {name: flag for flag in self.flags for name in (flag.flag, *flag.also, *flag.off)}
 
 
 def neutral(switches: str, values: str, many: str = "") -> dict[str, int]:

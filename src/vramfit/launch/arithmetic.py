@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit.launch.words import name_in
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ def _tokens(text: str, known: Mapping[str, str]) -> list[str] | None:
         elif name:
             braced = text[place : place + 2] == "${"
             number = known.get(name, "").strip()
-            if not number.isdigit():
+            if not number.isdecimal():
                 return None
             found.append(number)
             place = len(text) - len(plain) + len(name) + braced
-        elif letter.isdigit():
+        elif letter.isdecimal():
             end = place
-            while end < len(text) and text[end].isdigit():
+            while end < len(text) and text[end].isdecimal():
                 end += 1
             found.append(text[place:end])
             place = end
@@ -71,7 +72,7 @@ def _one(tokens: list[str]) -> int | None:
     if first == "(":
         inside = _sum(tokens, 1)
         return inside if tokens and tokens.pop(0) == ")" else None
-    return int(first) if first.isdigit() else None
+    return whole(first)
 
 
 def _applied(sign: str, left: int, right: int) -> int | None:

@@ -72,8 +72,8 @@ def with_documents(program: Program, given: Process, before: Iterable[Process], 
     while queue:
         word = queue.pop(0)
         name, equals, inline = word.partition("=")
-        by_flag = name in program.documents and (equals or (queue and queue[0].endswith(ENDINGS)))
-        if by_flag and (inline or queue[0]).endswith(ENDINGS):
+        path = inline if equals else queue[0] if queue else ""
+        if name in program.documents and path.endswith(ENDINGS):
             stated += document_words(
                 _read(inline if equals else queue.pop(0), given, written, files), dotted=program.dotted
             )

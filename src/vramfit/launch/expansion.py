@@ -152,7 +152,7 @@ class Expander:
         name = name_in(self.text, self.place + 1)
         if not name and behind and behind in "@*#?$!0123456789":
             self.place += 2
-            if behind.isdigit() and behind != "0":
+            if behind.isdecimal() and behind != "0":
                 unset.append(behind)
             return []
         if not name or self.text.startswith("env:", self.place + 1):

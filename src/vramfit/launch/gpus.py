@@ -73,7 +73,7 @@ def recounted(programs: Iterable[Program], given: Iterable[Process], gpus: int) 
     limit = visible(lines)
     if limit is not None and limit.gpus != gpus:
         word, value = limit.place
-        counts = not limit.words.startswith(VISIBLE) and value.isdigit() and f"device={value}" not in limit.words
+        counts = not limit.words.startswith(VISIBLE) and value.isdecimal() and f"device={value}" not in limit.words
         found.append((word, value, str(gpus) if counts else ",".join(map(str, range(gpus)))))
     changes = [_changed(*one) for one in found]
     return None if any(change is None for change in changes) else [change for change in changes if change is not None]
@@ -95,7 +95,7 @@ def _of_container(text: str | None) -> int | None:
         return None
     listed = text.removeprefix("device=")
     if listed == text:
-        return int(text) if text.isdigit() and 0 < len(text) < 4 and int(text) else None
+        return int(text) if text.isdecimal() and 0 < len(text) < 4 and int(text) else None
     return _listed(listed) or None
 
 
@@ -149,9 +149,9 @@ def _last(names: tuple[str, ...], words: tuple[str, ...], given: Process) -> tup
 def _number(text: str) -> int | None:
     """Number, or the length of DeepSpeed's lists of GPUs (``host:0,1@other:0,1``); None for any other text."""
     plain = text.strip("\"'")
-    if plain.isdigit():
+    if plain.isdecimal():
         return int(plain) if len(plain) < 5 and int(plain) else None
     hosts = [host.partition(":")[2] for host in plain.split("@")]
-    if ":" in plain and all(host.replace(",", "").isdigit() for host in hosts):
+    if ":" in plain and all(host.replace(",", "").isdecimal() for host in hosts):
         return sum(len([part for part in host.split(",") if part]) for host in hosts)
     return None

@@ -154,7 +154,7 @@ class Reader(Expander):
                 break
         sign = self.text[begin : self.place].rstrip("-") if "<<" not in self.text[begin : self.place] else ""
         sign = sign or self.text[begin : self.place]
-        if self.words and self.words[-1].isdigit() and self.words[-1].end == begin:
+        if self.words and self.words[-1].isdecimal() and self.words[-1].end == begin:
             del self.words[-1]
             sign = "2" + sign
         while self.place < len(self.text) and self.text[self.place] in BLANKS:

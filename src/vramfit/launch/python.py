@@ -48,8 +48,12 @@ def calls(text: str, variables: Mapping[str, str], words: Sequence[str] = ()) ->
             f"the script has {len(text):,} characters, more than {MOST_CHARACTERS:,}",
             "give the part that loads a model",
         )
+    import warnings
+
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of code that is odd, which is not ours to say
+            tree = ast.parse(text)
         reader = _Reader(variables, words)
         reader.module(tree)
     except SyntaxError as error:

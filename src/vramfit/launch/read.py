@@ -6,13 +6,16 @@ itself, so a word that is misspelled starts nothing, and what a newer release ha
 
 from __future__ import annotations
 
-import difflib
 from functools import lru_cache
 
+from vramfit._memo import per_model
 from vramfit._record import Record
 from vramfit.errors import CannotTell, UsageError
 from vramfit.launch import OPTIONAL, SWITCH, WORDS
 from vramfit.launch.words import Word
+from vramfit.similar import LONGEST as LONGEST_NAME
+from vramfit.similar import close
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +31,6 @@ DEEPEST_PART = 20
 """Number of names behind one another in a part of a flag's JSON (``--flag.a.b value``)."""
 MOST_UNKNOWN = 8
 """Number of unknown flags that are named; further ones are counted."""
-LONGEST_NAME = 60
-"""Number of characters of an unknown flag that are shown and compared with known ones."""
 
 
 class Spot(Record):
@@ -60,8 +61,8 @@ def arguments(program: Program, given: Process) -> tuple[str, ...] | None:
 
     A folder in front of the program, the version behind ``python`` and options of Python make no difference.
     """
-    head = plain(given.words[0]) if given.words else ""
-    if _heads(program.words, program.also, program.scripts).isdisjoint((head, "")):
+    heads = _heads(program)
+    if "" not in heads and not (given.words and plain(given.words[0]) in heads):
         return None  # most programs are another one by the first word, and there are some two hundred
     words = _started(given.words)
     for start in (program.words, *program.also):
@@ -74,10 +75,10 @@ def arguments(program: Program, given: Process) -> tuple[str, ...] | None:
     return None
 
 
-@lru_cache(maxsize=1024)
-def _heads(words: tuple[str, ...], also: tuple[tuple[str, ...], ...], scripts: tuple[tuple[str, ...], ...]) -> set[str]:
-    """First words of a program's starts; of one without words any command is a start."""
-    return {plain(start[0]) if start else "" for start in (words, *also, *scripts)}
+@per_model
+def _heads(program: Program) -> frozenset[str]:
+    """First words of a program's starts; of one without words, which any command starts, the empty word."""
+    return frozenset([plain(start[0]) if start else "" for start in (program.words, *program.also, *program.scripts)])
 
 
 def _flags_of(words: tuple[str, ...]) -> set[str]:
@@ -128,7 +129,7 @@ def notes(program: Program, given: Process) -> tuple[str, ...]:
     if read is None:
         return ()
     found = [f"{name} of {program.title} is not in the estimate" for name in dict.fromkeys(read.unmodelled)]
-    known = [*_table(program), *program.neutral, *program.unmodelled, *[flag.flag for flag in program.variables]]
+    known = [*program.table, *program.neutral, *program.unmodelled, *[flag.flag for flag in program.variables]]
     unknown = list(dict.fromkeys(read.unknown))
     for name in unknown[:MOST_UNKNOWN]:
         near = _near(program, name, known)
@@ -152,7 +153,7 @@ def pairs(flags: Iterable[Flag], given: Iterable[tuple[str, str]], neutral: Iter
         if flag is not None:
             found[flag.key] = value_of(flag, name, text)
         elif name not in passed:
-            near = difflib.get_close_matches(name[:LONGEST_NAME], [*table, *passed], 2)
+            near = close(name[:LONGEST_NAME], [*table, *passed], 2)
             hint = f"did you mean {' or '.join(near)}?" if near else "leave it out if it changes nothing of the memory"
             raise UsageError(f'no {what} is called "{_short(name)}"', hint)
     return found
@@ -176,7 +177,7 @@ def plain(word: str) -> str:
 
     name = program_name(word)
     number = name[6:].replace(".", "")
-    return "python" if name == "py" or (name.startswith("python") and (number.isdigit() or not number)) else name
+    return "python" if name == "py" or (name.startswith("python") and (number.isdecimal() or not number)) else name
 
 
 def _started(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -190,16 +191,12 @@ def _started(words: tuple[str, ...]) -> tuple[str, ...]:
     return (words[0], *rest)
 
 
-def _table(program: Program) -> dict[str, Flag]:
-    return {name: flag for flag in program.flags for name in (flag.flag, *flag.also, *flag.off)}
-
-
 def _near(program: Program, name: str, known: list[str]) -> list[str]:
     """Known flags nearest to a flag, and variables nearest to a variable by what stands behind their common beginning."""
     if name.startswith("-"):
-        return difflib.get_close_matches(name[:LONGEST_NAME], [one for one in known if one.startswith("-")], 2)
+        return close(name[:LONGEST_NAME], [one for one in known if one.startswith("-")], 2)
     own = [one.removeprefix(program.prefix) for one in known if one.startswith(program.prefix)]
-    near = difflib.get_close_matches(name.removeprefix(program.prefix)[:LONGEST_NAME], own, 2)
+    near = close(name.removeprefix(program.prefix)[:LONGEST_NAME], own, 2)
     return [program.prefix + one for one in near]
 
 
@@ -219,7 +216,7 @@ class _Scanner:
 
     def __init__(self, program: Program, given: Process, words: tuple[str, ...]) -> None:
         self.program = program
-        self.table = _table(program)
+        self.table = program.table
         self.passed = {**program.neutral, **program.unmodelled, **dict.fromkeys((*program.settings, *program.texts), 1)}
         self.by_flag = False
         """True if the positional word was stated by a flag, which a word of its own replaces."""
@@ -242,7 +239,7 @@ class _Scanner:
             unset: tuple[str, ...] = getattr(word, "unset", ())
             if not word and unset:
                 raise _unset(unset[0], "and the command depends on it")
-            if not word.startswith("-") or word == "-" or word[1:2].isdigit():
+            if not word.startswith("-") or word == "-" or word[1:2].isdecimal():
                 self._place(word)
             elif word != "--":
                 self._flag(word)
@@ -322,7 +319,8 @@ class _Scanner:
             raise UsageError(f"the value of {base} is nested too deeply", "write it as the program documents it")
         for key in outer:
             inside = inside.setdefault(key, {})
-        inside[last] = int(text) if text.isdigit() else str(text)
+        number = whole(text)
+        inside[last] = str(text) if number is None else number
         return True
 
     def _known(self, flag: Flag, name: str, word: str, inline: str | None) -> None:
@@ -354,7 +352,7 @@ class _Scanner:
         if not self.rest:
             return False
         word = self.rest[0]
-        return not word.startswith("-") or word[1:].isdigit()
+        return not word.startswith("-") or word[1:].isdecimal()
 
     def _one(self, name: str, word: str, equals: str, inline: str) -> str:
         """The single value of a flag; raises ``UsageError`` where there is none."""

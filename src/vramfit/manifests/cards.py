@@ -10,7 +10,7 @@ import re
 
 from vramfit.manifests import Ask
 from vramfit.manifests.sizes import kubernetes_bytes
-from vramfit.units import GB, MIB
+from vramfit.units import GB, MIB, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def asked(labels: Mapping[str, Sequence[str]], count: int | None, line_of: Mappi
             count, None, tuple(dict.fromkeys(kinds)), f"{name}: {', '.join(values)}", "", tuple(dict.fromkeys(notes))
         )
     machine = next((labels[name][0] for name in MACHINES if labels.get(name)), "")
-    if not machine and labels.get(MEMORY) and labels[MEMORY][0].isdigit():
+    if not machine and labels.get(MEMORY) and labels[MEMORY][0].isdecimal():
         size = labels[MEMORY][0]
         return Ask(count, None, (f"custom:{size}MiB",), f"{MEMORY}: {size}")
     return Ask(count, None, (), f"{MACHINES[0]}: {machine}" if machine else "", machine)
@@ -98,10 +98,10 @@ def _cards(label: str, value: str, labels: Mapping[str, Sequence[str]]) -> tuple
     if label == GKE:
         return (OF_GKE.get(value, value),)
     if label.endswith("instance-gpu-name"):
-        memory = labels.get(KARPENTER_MEMORY)
+        memory = [whole(one) for one in labels.get(KARPENTER_MEMORY) or ()]
         by_memory = _BY_MEMORY.get(value, {})
-        if memory and memory[0].isdigit():
-            near = [card for size, card in by_memory.items() if abs(int(memory[0]) - size * 1024) < 1024]
+        if memory and memory[0] is not None:
+            near = [card for size, card in by_memory.items() if abs(memory[0] - size * 1024) < 1024]
             if near:
                 return (near[0],)
         return OF_AWS.get(value, (value,))

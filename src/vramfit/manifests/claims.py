@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from vramfit.catalogue.names import MAX_GPUS as MOST_GPUS
 from vramfit.manifests import Ask
 from vramfit.manifests.cards import asked, memory_of, slice_of
 from vramfit.manifests.documents import Table, at, items, table, text
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,4 +55,4 @@ def _requests(spec: Table, only: str) -> Iterator[tuple[int, str | None]]:
         conditions = " ".join([text(at(each, "cel", "expression")) for each in items(request.get("selectors"))])
         product, profile, memory = (rule.search(conditions) for rule in (_PRODUCT, _PROFILE, _MEMORY))
         kind = slice_of(profile[1]) if profile else product[1] if product else memory_of(memory[1]) if memory else None
-        yield int(count) if count.isdigit() else 1, kind
+        yield 1 if whole(count) is None else min(whole(count) or 0, MOST_GPUS), kind

@@ -11,11 +11,13 @@ import shlex
 
 from vramfit._record import replace
 from vramfit.bounded import read_bytes
+from vramfit.catalogue.names import MAX_GPUS as MOST_GPUS
 from vramfit.errors import InputError, UsageError
 from vramfit.manifests import Ask, Broken, Container, Passed
 from vramfit.manifests.documents import MAX_BYTES, Items, Table, at, documents, items, table, text
 from vramfit.manifests.sizes import docker_bytes
 from vramfit.manifests.variables import interpolated, read_env_file, reference, references
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -234,6 +236,8 @@ def _environment(service: Table, folder: str, variables: Mapping[str, str]) -> t
             found.update(read_env_file(os.path.join(folder, interpolated(path, variables)), variables) or {})
     origins: dict[str, str] = {}
     for name, value in _pairs(service.get("environment")):
+        if not isinstance(value, str | None):
+            raise UsageError(f"the value of {name} is no text", "write one text for each variable")
         given = variables.get(name) if value is None else interpolated(value, variables)
         found[name] = reference(name) if given is None else given
     for name, given in found.items():
@@ -284,9 +288,10 @@ def _counted(count: str) -> Ask:
     """Ask for a number of GPUs, ``all``, or -1 for all; Docker gives the first ones (moby, ``daemon/nvidia_linux.go``)."""
     if count in ("all", "-1"):
         return Ask(None)
-    if not count.isdigit():
+    if not count.isdecimal():
         raise UsageError(f'the number of GPUs "{count}" is not known', "set its variable in .env, or write a number")
-    return Ask(int(count), tuple(range(int(count))))
+    number = min(whole(count) or 0, MOST_GPUS)
+    return Ask(number, tuple(range(number)))
 
 
 def _listed(text_: str) -> Ask:
@@ -298,16 +303,22 @@ def _listed(text_: str) -> Ask:
         return Ask(0)
     if any(references(one) for one in ids):
         raise UsageError(f'the GPUs "{text_}" are not known', "set the variable in .env")
-    return Ask(len(ids), tuple(map(int, ids)) if all(one.isdigit() for one in ids) else None)
+    return Ask(len(ids), _numbers(ids))
+
+
+def _numbers(ids: list[str]) -> tuple[int, ...] | None:
+    """Numbers of GPUs; None where one is no number."""
+    found = [number for one in ids if (number := whole(one)) is not None]
+    return tuple(found) if len(found) == len(ids) else None
 
 
 def _selected(ask: Ask, variables: Mapping[str, str]) -> Ask:
     """GPUs that a program's own variable leaves of those that its container has."""
     chosen = next((variables[name] for name in SELECTING if variables.get(name)), "")
     ids = [one.strip() for one in chosen.split(",") if one.strip()]
-    if ask.count == 0 or not ids or not all(one.isdigit() for one in ids):
+    numbers = _numbers(ids)
+    if ask.count == 0 or not numbers:
         return ask
-    numbers = tuple(map(int, ids))
     if ask.indices is None:
         return replace(ask, count=len(ids), indices=numbers if ask.count is None else None)
     # A number that the container does not have ends the list, as CUDA reads it.

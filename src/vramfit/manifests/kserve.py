@@ -9,6 +9,7 @@ from __future__ import annotations
 from vramfit._record import replace
 from vramfit.manifests.documents import Table, at, items, table, text
 from vramfit.manifests.pods import Owner, container, containers
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def model_of(uri: str) -> str:
 def _predictor(owner: Owner, predictor: Table) -> Iterator[Container]:
     model = table(predictor.get("model"))
     workers = text(at(predictor, "workerSpec", "pipelineParallelSize"))
-    machines = int(workers) if workers.isdigit() and workers != "0" else 1
+    machines = whole(workers) or 1
     owner = replace(owner, machines=machines)
     if not model:
         yield from containers(owner, predictor)

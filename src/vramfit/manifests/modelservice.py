@@ -6,10 +6,12 @@ The chart makes two groups of pods, for decoding and for prefill, and adds the G
 from __future__ import annotations
 
 from vramfit._record import replace
+from vramfit.catalogue.names import MAX_GPUS as MOST_GPUS
 from vramfit.manifests import Passed
 from vramfit.manifests.documents import Table, at, items, table, text
 from vramfit.manifests.kserve import LLM, model_of
 from vramfit.manifests.pods import Owner, container
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,12 +53,12 @@ def read(document: Document, data: Table) -> Iterator[Container | Passed]:
 def _group(document: Document, role: str, group: Table, model: str) -> Iterator[Container]:
     parallelism = table(group.get("parallelism"))
     sizes = {field: text(parallelism.get(field)) for field in PARALLEL}
-    keys = {PARALLEL[field]: size for field, size in sizes.items() if size.isdigit() and size != "1"}
-    tensor = int(sizes["tensor"]) if sizes["tensor"].isdigit() else 1
+    keys = {PARALLEL[field]: size for field, size in sizes.items() if size.isdecimal() and size != "1"}
+    tensor = 1 if whole(sizes["tensor"]) is None else whole(sizes["tensor"]) or 0
     local = text(parallelism.get("dataLocal"))
-    count = tensor * (int(local) if local.isdigit() else 1)
+    count = min(tensor * (1 if whole(local) is None else whole(local) or 0), MOST_GPUS)
     workers = text(parallelism.get("workers"))
-    machines = int(workers) if workers.isdigit() and workers != "0" else 1
+    machines = whole(workers) or 1
     owner = Owner(document.file, role, group.line, machines, keys=keys)
     listed = [one for one in items(group.get("containers")) if isinstance(one, Table)]
     labels = table(at(group, "acceleratorTypes"))

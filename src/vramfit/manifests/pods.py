@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from vramfit._record import Record
+from vramfit.catalogue.names import MAX_GPUS as MOST_GPUS
 from vramfit.manifests import Ask, Container
 from vramfit.manifests.cards import SHARES, asked, slice_of
 from vramfit.manifests.claims import claimed
 from vramfit.manifests.documents import Table, at, items, table, text, texts
 from vramfit.manifests.sizes import kubernetes_bytes
 from vramfit.manifests.variables import expanded, reference
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +139,7 @@ def _ask(cluster: Cluster, spec: Table, one: Table) -> Ask:
     labels = node_labels(spec)
     count, notes, kinds = 0, [], []
     for name, value in wanted.items():
-        number = int(text(value)) if text(value).isdigit() else 0
+        number = min(whole(text(value)) or 0, MOST_GPUS)
         if name in WHOLE:
             count += number
         elif name == SHARED:

@@ -7,9 +7,11 @@ spelling of its Python interface, which are the flags of its command line with u
 from __future__ import annotations
 
 from vramfit._record import replace
+from vramfit.catalogue.names import MAX_GPUS as MOST_GPUS
 from vramfit.manifests import Ask, Container, Passed
 from vramfit.manifests.documents import Document, Table, at, items, table, text
 from vramfit.manifests.pods import Cluster, Owner, container
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,8 +72,7 @@ def _container(owner: Owner, config: Table, pod: Table) -> Container:
     within = container(owner, pod, workers[0], owner.name) if workers else None
     count = 1
     for field in SPREAD:
-        size = text(arguments.get(field))
-        count *= int(size) if size.isdigit() else 1
+        count = min(count * (whole(text(arguments.get(field))) or 1), MOST_GPUS)
     kind = text(config.get("accelerator_type"))
     ask = Ask(count, None, (CARDS.get(kind, kind),), f"accelerator_type: {kind}") if kind else Ask(count)
     if within is not None and not kind:

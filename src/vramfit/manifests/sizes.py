@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vramfit.units import size_text
+from vramfit.units import MOST_DIGITS, size_text
 
 _AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)$")
 _DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
@@ -21,11 +21,13 @@ def kubernetes_bytes(text: str) -> int | None:
         return int(float(text))
     except ValueError:
         pass
+    except OverflowError:
+        return None
     match = _AMOUNT.match(text.strip())
     if match is None:
         return None
     scale = {**_DECIMAL, **_BINARY, "m": _MILLI}.get(match[2])
-    return None if scale is None else int(float(match[1]) * scale)
+    return None if scale is None else _bytes(match[1], scale)
 
 
 def docker_bytes(text: str) -> int | None:
@@ -38,7 +40,12 @@ def docker_bytes(text: str) -> int | None:
         return None
     unit = match[2].lower().removesuffix("b").removesuffix("i")
     powers = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-    return None if unit not in powers else int(float(match[1]) * 2 ** (10 * powers[unit]))
+    return None if unit not in powers else _bytes(match[1], 2 ** (10 * powers[unit]))
+
+
+def _bytes(number: str, scale: float) -> int | None:
+    """Whole bytes of a number; None for one that is larger than any amount."""
+    return int(float(number) * scale) if len(number) <= MOST_DIGITS else None
 
 
 def spelled(size: int | None) -> str | None:

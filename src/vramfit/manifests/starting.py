@@ -114,7 +114,7 @@ def _process(given: Container) -> tuple[Process, str | None]:
 def _machines(given: Container, keys: Mapping[str, Any]) -> int:
     """Number of machines that run the container together: the file's, or the command's."""
     stated = str(keys.get("nodes", ""))
-    return max(given.machines, int(stated) if stated.isdigit() and len(stated) < 5 else 1)
+    return max(given.machines, int(stated) if stated.isdecimal() and len(stated) < 5 else 1)
 
 
 def _gpus(

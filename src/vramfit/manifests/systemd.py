@@ -47,7 +47,7 @@ def read(text: str, file: str, folder: str, environment: Mapping[str, str]) -> I
         command = value.lstrip(PREFIXES)
         if command:
             chosen = next((variables[one] for one in SELECTING if variables.get(one)), "")
-            ids = [one for one in chosen.split(",") if one.strip().isdigit()]
+            ids = [one for one in chosen.split(",") if one.strip().isdecimal()]
             ask = Ask(len(ids), tuple(map(int, ids))) if ids else Ask(None)
             words = tuple([interpolated(word, variables) for word in _words(command)])
             yield Container(file, line, name, "", words, (), dict(variables), {}, (), ask, limit, 1, HOST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vramfit._record import replace
 from vramfit.manifests.documents import Table, at, items, table, text
 from vramfit.manifests.pods import Cluster, Owner, containers
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _group(owner: Owner, data: Table) -> Iterator[Container]:
     template = table(at(data, "spec", "leaderWorkerTemplate"))
     size = text(template.get("size"))
     leading = table(at(template, "leaderTemplate", "spec")) or table(at(template, "workerTemplate", "spec"))
-    yield from containers(replace(owner, machines=int(size) if size.isdigit() and size != "0" else 1), leading)
+    yield from containers(replace(owner, machines=whole(size) or 1), leading)
 
 
 def _job_set(owner: Owner, data: Table) -> Iterator[Container]:
@@ -87,7 +88,7 @@ def _job_set(owner: Owner, data: Table) -> Iterator[Container]:
         named = replace(
             owner,
             name=f"{owner.name}/{text(at(job, 'name'))}",
-            machines=int(count) if count.isdigit() and count != "0" else 1,
+            machines=whole(count) or 1,
         )
         yield from containers(named, table(at(spec, "template", "spec")))
 
@@ -97,7 +98,7 @@ def _replicated(owner: Owner, data: Table) -> Iterator[Container]:
     spec = table(data.get("spec"))
     roles = table(next((value for key, value in spec.items() if key.endswith("ReplicaSpecs")), None))
     counts = [text(at(role, "replicas")) or "1" for role in roles.values()]
-    machines = sum(int(count) for count in counts if count.isdigit())
+    machines = sum(whole(count) or 0 for count in counts)
     first = next(iter(roles.values()), None)
     yield from containers(replace(owner, machines=max(1, machines)), table(at(first, "template", "spec")))
 

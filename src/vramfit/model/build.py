@@ -91,7 +91,7 @@ def nominal_billions(name: str) -> float | None:
     """
     for word in name.replace("-", " ").replace("(", " ").replace(")", " ").split():
         number, unit = word[:-1], word[-1:].upper()
-        if unit in ("B", "M", "T") and number.replace(".", "", 1).isdigit():
+        if unit in ("B", "M", "T") and number.replace(".", "", 1).isdecimal():
             # Divided, not multiplied by 0.001: 135 / 1000 is the nearest double to 0.135.
             return float(number) / 1000 if unit == "M" else float(number) * (1000 if unit == "T" else 1)
     return None

@@ -7,12 +7,19 @@ mixers that run in parallel in one layer. ``build`` defines the kinds.
 
 from __future__ import annotations
 
+from vramfit.units import whole
+
+MOST_LAYERS = 10_000
+"""Number of layers that a model may have; the deepest known have 126."""
+
 
 def expand(pattern: str, layers: int) -> list[str]:
     """Expand ``pattern`` into one word per layer, ``layers`` words in total.
 
     Raises ``ValueError`` if the pattern is empty, has unbalanced brackets or repeats something less than once.
     """
+    if layers > MOST_LAYERS:
+        raise ValueError(f"{layers:,} layers, of which no model has more than {MOST_LAYERS:,}")
     if pattern.isalnum():
         return [pattern] * layers
     words, _ = _sequence(pattern.replace("(", " ( ").replace(")", " ) ").split(), 0)
@@ -33,13 +40,15 @@ def _sequence(pieces: list[str], depth: int) -> tuple[list[str], list[str] | Non
             return words, pieces
         count, star, word = piece.rpartition("*")
         if star:
-            if not count.isdigit() or int(count) < 1:
+            times = whole(count) or 0
+            if not 1 <= times <= MOST_LAYERS:
                 raise ValueError(f"not a repetition in a layer pattern: {piece!r}")
-            times = int(count)
             if not word:  # the bracket of ``3*(`` is a piece of its own
                 continue
         if word == "(":
             group, rest = _sequence(pieces, depth + 1)
+            if len(group) * times > MOST_LAYERS:
+                raise ValueError(f"a layer pattern of more than {MOST_LAYERS:,} layers")
             words += group * times
             pieces = rest or []
         else:

@@ -71,10 +71,10 @@ def _hint(name: str) -> str:
 
     if "bpw" in name.lower() and (rated := [one.id for family in EXL if (one := read(f"{family}-{name}")) is not None]):
         return f"a bit rate alone may be of several formats: write {' or '.join(rated)}, or name the engine"
-    import difflib
+    from vramfit.similar import close
 
     known = {scheme.lower(): scheme for scheme in SCHEMES}
-    near = [known[one] for one in difflib.get_close_matches(name.lower(), known, 3)]
+    near = [known[one] for one in close(name.lower(), known, 3)]
     return f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
 
 

@@ -87,7 +87,7 @@ def _sizes(words: list[str], decimal: bool) -> Mapping[str, float] | None:
         elif not decimal:
             return None
         plain = digits.removeprefix("-").replace(".", "", 1) if kind == "group" or decimal else digits
-        if kind in found or not (plain.isascii() and plain.isdigit()):
+        if kind in found or not (plain.isascii() and plain.isdecimal()):
             return None
         found[kind] = float(digits)
     return found

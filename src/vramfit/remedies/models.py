@@ -144,4 +144,4 @@ def _stem(name: str) -> str:
 
 def _is_size(part: str) -> bool:
     digits = part[:-1].replace(".", "", 1).replace("x", "", 1)
-    return part[-1:] in ("b", "m") and digits.isdigit()
+    return part[-1:] in ("b", "m") and digits.isdecimal()

@@ -42,7 +42,7 @@ def without_maker(name: str) -> str:
 
 def with_article(name: str) -> str:
     """``an RTX 4090``, ``a T4``, ``an Arc B580``; several GPUs take none."""
-    if name[:1].isdigit() or " + " in name:
+    if name[:1].isdecimal() or " + " in name:
         return name
     first = name.split(" ", 1)[0]
     vowels = _SPOKEN_WITH_VOWEL if first.upper() == first else "AEIOaeio"
@@ -139,7 +139,7 @@ def parted_refusal(estimate: Object) -> tuple[str, str]:
     """Reason why an engine does not start, and the source that stands in brackets behind it, empty for none."""
     text = str(estimate.get("refusal") or "")
     reason, bracket, source = text.rpartition(" (")
-    if not bracket or not source.endswith(")") or not any(letter.isdigit() for letter in source):
+    if not bracket or not source.endswith(")") or not any(letter.isdecimal() for letter in source):
         return text, ""
     return reason, source[:-1]
 

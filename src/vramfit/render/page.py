@@ -255,7 +255,7 @@ def _unbroken(text: str) -> list[str]:
     """Words of a text; a number and the unit behind it are one."""
     words: list[str] = []
     for word in text.split(" "):
-        if words and word.strip("(),.;:") in _UNITS and words[-1][-1:].isdigit():
+        if words and word.strip("(),.;:") in _UNITS and words[-1][-1:].isdecimal():
             words[-1] += f" {word}"
         else:
             words.append(word)

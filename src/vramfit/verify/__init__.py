@@ -24,6 +24,7 @@ from vramfit.errors import (
     UnsupportedScheme,
 )
 from vramfit.units import GIB, gib
+from vramfit.verify.lines import has_mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ def read(lines: Sequence[str], asked: str | None = None) -> tuple[str, Log]:
     readers = _readers()
     found: tuple[str, Log] | None = None
     for name, reader in readers.items():
+        own = [line for line in lines if has_mark(line, reader.marks)] if asked in (None, name) else []
         try:
-            log = reader.read(lines) if asked in (None, name) else None
+            log = reader.read(own) if own else None
         except (ValueError, OverflowError, ZeroDivisionError):  # a figure that is none, of a damaged log
             continue
         if log is not None and log.gpu_count <= MAX_GPUS and (found is None or log.lines > found[1].lines):

@@ -79,7 +79,7 @@ def _cache_type(spelling: str) -> str:
     if word.replace("-", "_").replace(" ", "_") in CACHE_TYPES:
         return word.replace("-", "_").replace(" ", "_")
     bits = word.replace(" ", "").replace("-", "").removesuffix("s").removesuffix("bit")
-    return _CACHE_WORDS.get(word) or (_CACHE_WORDS.get(bits, word) if word[:1].isdigit() else word)
+    return _CACHE_WORDS.get(word) or (_CACHE_WORDS.get(bits, word) if word[:1].isdecimal() else word)
 
 
 _SWITCHES = {"1": "on", "true": "on", "auto": "on", "enabled": "on", "0": "off", "false": "off", "disabled": "off"}

@@ -252,7 +252,7 @@ def _divided(key: Key, raw: Any) -> list[Any]:
     parts: list[Any] = []
     for part in raw.split(key.separator[0]):
         size = part.strip().lower().rstrip(")")
-        if parts and size.endswith("gb") and size.removesuffix("gb").strip().isdigit():
+        if parts and size.endswith("gb") and size.removesuffix("gb").strip().isdecimal():
             parts[-1] += f" {part.strip()}"  # ``M4 Max, 128GB``, ``MacBook Pro (M4 Max, 64 GB)``
         else:
             parts.append(part.strip())

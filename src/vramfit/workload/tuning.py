@@ -113,4 +113,4 @@ def training(request: Request, defaults: Mapping[str, object]) -> Training:
             )
         return replace(found, sharding=named)
     number = found.sharding.removeprefix("zero")
-    return replace(found, zero_stage=int(number) if number.isdigit() else 0)
+    return replace(found, zero_stage=int(number) if number.isdecimal() else 0)

@@ -76,14 +76,14 @@ def _tokens(key: Key, raw: Any) -> int | str:
     digits = text[:-1].strip() if factor > 1 else text
     for sign in "_. '":
         digits_of = digits.split(sign)
-        if len(digits_of) > 1 and all(len(group) == 3 and group.isdigit() for group in digits_of[1:]):
+        if len(digits_of) > 1 and all(len(group) == 3 and group.isdecimal() for group in digits_of[1:]):
             digits = digits.replace(sign, ",")
     groups = digits.split(",")
     if len(groups) > 1 and all(len(group) == 3 for group in groups[1:]) and 0 < len(groups[0]) <= 3:
         digits = "".join(groups)
     if factor == 1:
-        return _integer(key, digits if digits.isdigit() else raw)
-    number = float(digits) if digits.isascii() and digits.replace(".", "", 1).isdigit() and len(digits) < 10 else 0.0
+        return _integer(key, digits if digits.isdecimal() else raw)
+    number = float(digits) if digits.isascii() and digits.replace(".", "", 1).isdecimal() and len(digits) < 10 else 0.0
     if not number or number * factor % 1:
         raise key.wrong(raw, _expected(key))
     return _integer(key, int(number * factor))
@@ -102,7 +102,7 @@ def _integer(key: Key, raw: Any) -> int:
         thousands = digits.split(",")
         if len(thousands) > 1 and len(thousands[0]) < 4 and all(len(group) == 3 for group in thousands[1:]):
             raw = digits = "".join(thousands)
-        if not digits.isascii() or not digits.isdigit():
+        if not digits.isascii() or not digits.isdecimal():
             raise key.wrong(raw, _expected(key))
         value = int(raw) if len(digits) < 20 else 2**63
     if isinstance(value, bool) or not isinstance(value, int) or not key.minimum <= value <= key.maximum:
@@ -116,7 +116,7 @@ def _shares(key: Key, raw: Any) -> tuple[float, ...]:
     shares = []
     for part in parts:
         number = str(part).strip()
-        if not number.isascii() or not number.replace(".", "", 1).isdigit() or len(number) > 20:
+        if not number.isascii() or not number.replace(".", "", 1).isdecimal() or len(number) > 20:
             raise key.wrong(raw, "numbers with commas between, one for each GPU: 3,1")
         shares.append(float(number))
     if not sum(shares):

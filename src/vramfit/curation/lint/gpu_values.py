@@ -143,7 +143,7 @@ def types_of_target(subject: GpuSubject) -> Iterator[Fault]:
     """A type that NVIDIA's compute capability does not have, or does have and is denied."""
     for number, gpu in subject.entries:
         target = (gpu.get("compute_target") or "").removeprefix("sm_")
-        if gpu["vendor"] != "nvidia" or not target.isdigit():
+        if gpu["vendor"] != "nvidia" or not target.isdecimal():
             continue
         for kind, first in FIRST_TARGET.items():
             stated = (gpu.get("precisions") or {}).get(kind)

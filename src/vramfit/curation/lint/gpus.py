@@ -54,7 +54,7 @@ class GpuSubject(Subject):
 
 
 def _near(word: str, known: Mapping[str, Any]) -> str | None:
-    from difflib import get_close_matches
+    from vramfit.similar import close
 
-    near = get_close_matches(word, known, n=1)
+    near = close(word, known, 1)
     return f"did you mean {near[0]}?" if near else None

@@ -42,9 +42,9 @@ def unknown_source(subject: GpuSubject) -> Iterator[Fault]:
     for path, ref in _refs(subject):
         key = ref.partition("/")[0]
         if key not in known:
-            from difflib import get_close_matches
+            from vramfit.similar import close
 
-            near = get_close_matches(key, known, n=1)
+            near = close(key, known, 1)
             hint = f"did you mean {near[0]}?" if near else "describe it in the table sources:"
             yield subject.document.fault(path, f'there is no source "{key}"', hint)
 

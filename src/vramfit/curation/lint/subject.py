@@ -34,7 +34,7 @@ class Subject:
 
     def fault(self, number: int, field: str, problem: str, hint: str | None = None) -> Fault:
         """Make a fault in a field (``memory.bus_bits``) of an entry."""
-        steps: Path = tuple(int(step) if step.isdigit() else step for step in field.split("."))
+        steps: Path = tuple(int(step) if step.isdecimal() else step for step in field.split("."))
         return self.document.fault((self.kind, number, *steps), problem, hint)
 
     def names(self) -> Iterator[tuple[int | None, dict[str, Any]]]:

@@ -6,6 +6,7 @@ from vramfit.engines.base import Engine
 from vramfit.engines.interface import Setting, View
 from vramfit.engines.pipelines import GROUPS, PipelineKeys
 from vramfit.errors import CannotTell, UsageError
+from vramfit.hardware import each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Diffusers(Engine["Traits", PipelineKeys]):
         from vramfit.engines.diffusers.estimate import Traits, plain_attention, runtime_share
         from vramfit.hardware import usable_bytes
 
-        shares = tuple([runtime_share(gpu) for gpu in gpus])
+        shares = each(runtime_share, gpus)
         room = usable_bytes(gpus[0], work.platform) - work.reserve_bytes - self.left_free(work) - shares[0].high
         return View(Traits(max(0, room), plain_attention(gpus[0]), self.narrow_decoder), shares)
 

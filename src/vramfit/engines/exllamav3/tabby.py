@@ -11,6 +11,7 @@ from vramfit.engines.exllamav3.launch import CACHE_BITS, CACHE_OF
 from vramfit.engines.naming import file_stem, is_own, is_stored, repository
 from vramfit.launch import Flag, Program, neutral, write
 from vramfit.launch.write import line
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def _keys(keys: dict[str, Any]) -> dict[str, Any]:
     if keys.get("context") == "-1":
         del keys["context"]
     context = keys.setdefault("context", "max" if cells is None else cells)
-    if cells is not None and cells.isdigit() and context.isdigit() and int(cells) > int(context):
-        slots, rest = divmod(int(cells), int(context))
+    number, length = whole(cells or ""), whole(context)
+    if number is not None and length and number > length:
+        slots, rest = divmod(number, length)
         keys.update({"context": cells} if rest else {"parallel": str(slots)})
     return keys

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vramfit.engines.base import Engine
 from vramfit.engines.llamacpp.cards import BACKEND_OF_VENDOR, Cards, make_view, offered_bytes, surely_runs
 from vramfit.engines.llamacpp.keys import GROUPS, KV_TYPES, MOST_SEQUENCES, LlamaCppKeys
+from vramfit.hardware import kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why no back end, or not the requested one, runs on the GPUs; None if one does."""
         backend = self.own_keys(work).backend
-        if backend != "sycl" and all(surely_runs(gpu) for gpu in gpus):
+        if backend != "sycl" and all(surely_runs(gpu) for gpu in kinds(gpus)):
             return None
         from vramfit.engines.llamacpp.support import RULES
         from vramfit.engines.support import refusal

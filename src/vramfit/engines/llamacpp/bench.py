@@ -12,6 +12,7 @@ from vramfit.engines.llamacpp.reading import in_ram, named, placed
 from vramfit.errors import UsageError
 from vramfit.launch import Flag, Program, neutral, write
 from vramfit.launch.write import line
+from vramfit.units import whole
 from vramfit.workload.common import layers_word, switch_word
 
 TYPE_CHECKING = False
@@ -113,6 +114,7 @@ def read(given: list[Process]) -> dict[str, Any] | None:
 def _most(text: str) -> int:
     """Largest of numbers with commas between, or of a range ``first-last``; raises ``UsageError`` for other text."""
     parts = text.replace("-", ",").replace("+", ",").split(",")
-    if not all(part.isdecimal() for part in parts):
+    found = [number for part in parts if (number := whole(part)) is not None]
+    if len(found) < len(parts):
         raise UsageError(f'"{text}" is no number of tokens', "state one: -p 4096")
-    return max(map(int, parts))
+    return max(found)

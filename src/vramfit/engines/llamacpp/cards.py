@@ -20,6 +20,7 @@ from vramfit._record import Record
 from vramfit.engines.cuda import cores_per_multiprocessor
 from vramfit.engines.interface import Share, View
 from vramfit.errors import UsageError
+from vramfit.hardware import each
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
@@ -77,7 +78,7 @@ def make_view(gpus: tuple[Gpu, ...], work: Workload, keys: LlamaCppKeys, sizes: 
 
     Raises ``UsageError`` for a card that llama.cpp or the requested backend does not run on.
     """
-    backends = tuple([keys.backend or _backend(gpu) for gpu in gpus])
+    backends = each(lambda gpu: keys.backend or _backend(gpu), gpus)
     if keys.backend or keys.split_mode != "layer" or keys.main_gpu or keys.tensor_split is not None:
         from vramfit.engines.llamacpp import split
 
@@ -85,7 +86,7 @@ def make_view(gpus: tuple[Gpu, ...], work: Workload, keys: LlamaCppKeys, sizes: 
     shares = [context_overhead(gpu, backend) for gpu, backend in zip(gpus, backends, strict=True)]
     usable, context = (1,) * len(gpus), (0,) * len(gpus)
     if sizes or gpus.count(gpus[0]) < len(gpus):
-        usable = tuple([offered_bytes(gpu, work.platform, keys.backend) for gpu in gpus])
+        usable = each(lambda gpu: offered_bytes(gpu, work.platform, keys.backend), gpus)
     if sizes:
         context = tuple([share.expected for share in shares])
     return View(Cards(backends, usable, context), tuple(shares))

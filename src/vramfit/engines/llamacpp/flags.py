@@ -71,7 +71,7 @@ def adapters_bytes(text: str) -> tuple[int, ...]:
     sizes = []
     for name in text.split(","):
         path, colon, scale = name.rpartition(":")
-        file = path if colon and scale.replace(".", "", 1).lstrip("-").isdigit() else name
+        file = path if colon and scale.replace(".", "", 1).lstrip("-").isdecimal() else name
         if not os.path.isfile(file):
             raise UsageError(
                 f"the adapter {file} is not on this machine, so its size is not known",

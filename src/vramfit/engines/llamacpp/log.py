@@ -139,7 +139,7 @@ def _models(start: Start) -> tuple[str, ...]:
     file = start.matches.get("file") or start.matches.get("loads")
     if file is not None:
         path = file["path"].replace("\\", "/")
-        repository = re.search(r"models--([^/]+?)--([^/]+)/", path)
+        repository = re.search(r"models--([^/]{1,200}?)--([^/]{1,200})/", path)
         if repository is not None:
             names.append(f"{repository[1]}/{repository[2]}")
         base = path.rpartition("/")[2]

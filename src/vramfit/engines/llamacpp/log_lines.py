@@ -21,35 +21,37 @@ MARKS = (
 
 BEGINS = re.compile(r"llama_model_loader: loaded meta data|llama_model_load(er)?: loading model from")
 BUFFER = re.compile(
-    r"(?P<function>\w+): +(?P<label>[A-Za-z]\w*?(?:\[\w+\])?) +(?:(?P<kind>model|KV|RS|compute|output|input) +)?buffer size"
-    r"(?: is)? *= *(?P<number>\d+(?:\.\d+)?) (?P<unit>MiB|GiB|MB)"
+    r"(?<!\w)(?P<function>\w+): +(?P<label>[A-Za-z]\w*?(?:\[\w+\])?) +(?:(?P<kind>model|KV|RS|compute|output|input) +)?"
+    r"buffer size(?: is)? *= *(?P<number>\d+(?:\.\d+)?) (?P<unit>MiB|GiB|MB)"
 )
 SIZE = re.compile(r"(?:model|file) size += (?P<number>[\d.]+) (?P<unit>GiB|MiB) \([\d.]+ BPW\)")
 TYPE = re.compile(
-    r"(?:model ftype|file type) += (?:\(guessed\) )?(?P<name>.+?)(?: - [\d.]+ bpw.*)?(?: \(guessed\))? *$"
+    r"(?:model ftype|file type) += (?:\(guessed\) )?(?P<name>.{0,80}?\S)(?: - [\d.]+ bpw.*)?(?: \(guessed\))? *$"
 )
-TITLE = re.compile(r"general\.name +(?:str +)?= (?P<name>.+?) *$")
-FILE = re.compile(r"loaded meta data with \d+ key-value pairs and \d+ tensors from (?P<path>.+?) \(version")
+TITLE = re.compile(r"general\.name +(?:str +)?= (?P<name>.*\S)")
+FILE = re.compile(r"loaded meta data with \d+ key-value pairs and \d+ tensors from (?P<path>.{1,4096}?) \(version")
 SLOTS = re.compile(r"n_slots = (?P<slots>\d+)(?:, n_ctx_slot = (?P<cells>\d+))?(?:, kv_unified = '(?P<unified>\w+)')?")
 LOADS = re.compile(r"load_model: loading model '(?P<path>[^']+)'")
-OFFERED = re.compile(r"- (?P<label>[A-Za-z]+\d+) +: (?P<name>.+) \(\d+ MiB, (?P<free>\d+) MiB free\)")
+OFFERED = re.compile(r"- (?P<label>[A-Za-z]+\d+) +: (?P<name>.{1,200}) \(\d+ MiB, (?P<free>\d+) MiB free\)")
 OFFLOADED = re.compile(r"offloaded (?P<some>\d+)/(?P<all>\d+) layers to GPU")
 SETTING = re.compile(
-    r"(?:llama_\w+|\w+): (?P<name>n_ctx|n_batch|n_ubatch|n_seq_max|flash_attn|kv_unified|n_outputs_max) += (?P<value>\w+)"
+    r"\w: (?P<name>n_ctx|n_batch|n_ubatch|n_seq_max|flash_attn|kv_unified|n_outputs_max) += (?P<value>\w+)"
 )
 FLASH = re.compile(r"Flash Attention was auto, set to (?P<value>enabled|disabled)")
 TYPES = re.compile(r"K \((?P<k>\w+)\): +[\d.]+ MiB, V \((?P<v>\w+)\)")
 CELLS = re.compile(r"\( *(?P<cells>\d+) cells, +\d+ layers, +(?P<seqs>\d+)(?:/(?P<streams>\d+))? seqs")
-DEVICE = re.compile(r"using device (?P<label>[A-Za-z]+\d*) \((?P<name>.*)\)(?: \([\w:.]+\))? - (?P<free>\d+) MiB free")
-LISTED = re.compile(r"Device (?P<number>\d+): (?P<name>[^,]+), (?:compute capability|gfx|VMM)")
+DEVICE = re.compile(
+    r"using device (?P<label>[A-Za-z]+\d*) \((?P<name>.{0,200})\)(?: \([\w:.]+\))? - (?P<free>\d+) MiB free"
+)
+LISTED = re.compile(r"Device (?P<number>\d+): (?P<name>[^,]{1,200}), (?:compute capability|gfx|VMM)")
 BUILD = re.compile(r"build:? = ?(?P<a>\d+) \(|build: (?P<b>\d+) \(|build_info: b(?P<c>\d+)")
 TABLE = re.compile(
     r"\| +- (?P<label>[A-Za-z]+\d*)(?: \([^|]*\))? +\| +(?P<total>\d+) = (?P<free>\d+) \+ \((?P<own>\d+) = +(?P<model>\d+) \+"
     r" +(?P<context>\d+) \+ +(?P<compute>\d+)\) \+ +(?P<rest>-?\d+)"
 )
-TOWER = re.compile(r"(?:clip\w*|load_hparams|loader|\w+): +model size: +(?P<number>[\d.]+) (?P<unit>MiB|MB)")
+TOWER = re.compile(r"\w: +model size: +(?P<number>[\d.]+) (?P<unit>MiB|MB)")
 EXPERTS = re.compile(
-    r"tensor (?P<name>blk\.(?P<layer>\d+)\.ffn_\w*exps?\.\w+) .*buffer type overridden to (?P<buffer>\w+)"
+    r"tensor (?P<name>blk\.(?P<layer>\d+)\.ffn_\w{0,80}exps?\.\w+) .{0,200}buffer type overridden to (?P<buffer>\w+)"
 )
 DRAFT = "loading draft model"
 VISION = ("alloc_compute_meta", "clip_model_load", "clip_init", "reserve_compute_meta", "warmup")
@@ -91,6 +93,8 @@ class Start:
 
     def begins_anew(self, line: str) -> bool:
         """Return True for weights behind a cache or a compute buffer: those of another load."""
+        if BUFFER_WORD not in line:
+            return False
         found = BUFFER.search(line)
         later = bool(self.compute) or any(one.name in (CACHE, STATES) for one in self.figures)
         return found is not None and found["kind"] in ("model", None) and later
@@ -98,13 +102,13 @@ class Start:
     def read(self, line: str) -> None:
         """Take what a line states."""
         self.drafts = self.drafts or DRAFT in line
-        found = BUFFER.search(line)
+        found = BUFFER.search(line) if BUFFER_WORD in line else None
         if found is not None:
             self.lines += 1
             self._buffer(found)
             return
-        for name, pattern in PATTERNS.items():
-            match = pattern.search(line)
+        for name, (word, pattern) in PATTERNS.items():
+            match = pattern.search(line) if word in line else None
             if match is not None:
                 self.lines += 1
                 self._other(name, match)
@@ -146,11 +150,17 @@ class Start:
             self.matches[name] = match
 
 
+BUFFER_WORD = "buffer size"
+"""Word of each line that ``BUFFER`` is found in."""
 PATTERNS = {
-    "setting": SETTING, "flash": FLASH, "types": TYPES, "size": SIZE, "type": TYPE, "title": TITLE, "file": FILE,
-    "offloaded": OFFLOADED, "device": DEVICE, "listed": LISTED, "build": BUILD, "table": TABLE, "tower": TOWER,
-    "experts": EXPERTS, "slots": SLOTS, "loads": LOADS, "offered": OFFERED,
+    "setting": (": ", SETTING), "flash": ("Flash Attention was auto", FLASH), "types": ("K (", TYPES), "size": ("size ", SIZE),
+    "type": ("type ", TYPE), "title": ("general.name", TITLE), "file": ("loaded meta data with", FILE),
+    "offloaded": ("offloaded ", OFFLOADED), "device": ("using device ", DEVICE), "listed": ("Device ", LISTED),
+    "build": ("build", BUILD), "table": ("| ", TABLE), "tower": ("model size:", TOWER),
+    "experts": ("buffer type overridden", EXPERTS), "slots": ("n_slots = ", SLOTS), "loads": ("loading model '", LOADS),
+    "offered": (" MiB free)", OFFERED),
 }  # fmt: skip
+"""Patterns by what they read, each with a word that stands in every line it is found in: that is sought first."""
 
 
 def device_of(label: str) -> str | None:

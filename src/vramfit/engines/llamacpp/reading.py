@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit.errors import UsageError
+from vramfit.units import whole
 from vramfit.workload.common import FITTING, LARGEST
 
 TYPE_CHECKING = False
@@ -70,7 +71,7 @@ def in_ram(keys: dict[str, Any]) -> None:
     if given and experts is not None and list(keys).index("cpu_moe_layers") < list(keys).index("override_tensor"):
         del keys["cpu_moe_layers"]
         given = (f"{_blocks(experts)}{EXPERTS}=CPU", *given)
-    if dense.isdecimal() and int(dense):
+    if whole(dense):
         given = (*given, f"{_blocks(dense)}{DENSE}=CPU")
     if given:
         keys["override_tensor"] = given
@@ -79,11 +80,16 @@ def in_ram(keys: dict[str, Any]) -> None:
         keys["adapter_size"] = str(sum(sizes))
 
 
+MOST_LAYERS = 1000
+"""Layers that a pattern names; llama.cpp has at most 512 (``LLAMA_MAX_LAYERS``)."""
+
+
 def _blocks(layers: str) -> str:
     """Pattern of the first layers' names; of every layer's for ``all``."""
-    if not layers.isdecimal():
+    number = whole(layers)
+    if number is None:
         return ""
-    return f"blk\\.({'|'.join(map(str, range(int(layers))))})"
+    return f"blk\\.({'|'.join(map(str, range(min(number, MOST_LAYERS))))})"
 
 
 def context_of(keys: dict[str, Any]) -> str:
@@ -98,4 +104,5 @@ def context_of(keys: dict[str, Any]) -> str:
         cells = "0"
     if cells == "0":
         return LARGEST if slots in ("1", "") else f"{LARGEST}/{slots}"
-    return str(int(cells) // int(slots)) if cells.isdigit() and slots.isdigit() and int(slots) else cells
+    number, count = whole(cells), whole(slots)
+    return str(number // count) if number is not None and count else cells

@@ -8,6 +8,7 @@ have none, so that the table is loaded for reading alone.
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.engines.llamacpp.flags import commas, draft_layers, one_pattern, refused, spec_type
 from vramfit.errors import UsageError
@@ -44,7 +45,7 @@ def projector_device(text: str) -> bool | None:
     """True for ``none``, a projector in RAM; None for the first GPU, which has it anyway; ``UsageError`` for another."""
     if text == "none":
         return True
-    if text.endswith("0") and not text[-2:-1].isdigit():
+    if text.endswith("0") and not text[-2:-1].isdecimal():
         return None
     raise UsageError(
         f"--mmproj-device {text} places the projector on another GPU than the first, which is not modelled",
@@ -109,6 +110,7 @@ QUIET_VARIABLES = (
 """Names of variables that change no memory, without what they begin with."""
 
 
+@per_model
 def with_variables(program: Program) -> Program:
     """Return the program with its variables, and with the flags that are read alone."""
     quiet = dict.fromkeys([f"LLAMA_ARG_{name}" for name in QUIET_VARIABLES.split()], 1)

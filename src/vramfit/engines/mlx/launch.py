@@ -9,6 +9,7 @@ from vramfit.engines.mlx.estimate import BITS
 from vramfit.engines.naming import file_stem, is_own, is_stored, repository
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -249,8 +250,9 @@ def _with_draft(keys: dict[str, Any]) -> None:
         keys["speculative"] = kind
     if kind == "mtp":
         del keys["draft_model"]
-    if block is not None and block.isdecimal():
-        keys["speculative_tokens"] = str(max(1, int(block) - 1))
+    number = whole(block or "")
+    if number is not None:
+        keys["speculative_tokens"] = str(max(1, number - 1))
 
 
 def _quant(converted: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from vramfit.engines.base import Engine
 from vramfit.engines.interface import Job, View
 from vramfit.engines.llamacpp import LlamaCpp, cards
 from vramfit.engines.llamacpp.keys import GROUPS, MOST_SEQUENCES, LlamaCppKeys
+from vramfit.hardware import each, kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,12 +95,12 @@ class Ollama(Engine[Cards, OllamaKeys]):
         view = cards.make_view(gpus, work, keys, several or "auto" in (work.gpu_layers, work.cpu_moe_layers))
         free: tuple[int, ...] = ()
         if several or work.images:
-            free = tuple([usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in gpus])
+            free = each(lambda gpu: usable_bytes(gpu, work.platform) - work.reserve_bytes, gpus)
         return View(Cards(view.traits, free), view.shares)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why Ollama runs the model on the CPU instead of the GPUs; None if it uses them."""
-        if all(cards.surely_runs(gpu) for gpu in gpus):
+        if all(cards.surely_runs(gpu) for gpu in kinds(gpus)):
             return None
         from vramfit.engines.ollama.support import RULES
         from vramfit.engines.support import refusal

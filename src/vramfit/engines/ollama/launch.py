@@ -31,7 +31,7 @@ def _switch(text: str) -> bool:
 
 
 def _bytes(text: str) -> str:
-    return f"{text}B" if text.isdigit() else text
+    return f"{text}B" if text.isdecimal() else text
 
 
 SERVE = Program(

@@ -29,9 +29,10 @@ MARKS = (
 
 OWN = re.compile(r'level=\w+ source=\w+\.go:\d+ msg=|\[GIN\]|msg="(?:starting llama server|server config)')
 BEGINS = re.compile(r'msg="?starting (?:llama server|runner|go runner|ollama engine)|msg=load request=')
-VERSION = re.compile(r"Listening on .*\(version (?P<version>[\d.]+\w*)")
+VERSION = re.compile(r"Listening on .{0,200}\(version (?P<version>[\d.]+\w*)")
 COMPUTE = re.compile(
-    r'inference compute" .*library=(?P<library>\w+) .*(?:name|description)=(?P<name>"[^"]*"|\S+) .*total='
+    r'inference compute" .{0,300}library=(?P<library>\w+) .{0,300}(?:name|description)=(?P<name>"[^"]*"|\S+) '
+    r".{0,300}total="
 )
 COMMAND = re.compile(r'cmd="?(?P<command>[^"]*)')
 FLAG = {

@@ -15,6 +15,7 @@ from vramfit.engines.servers import (
     spread,
 )
 from vramfit.errors import UsageError
+from vramfit.hardware import each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class SGLang(Server[Cards, SGLangKeys]):
             spread(gpus, work),
             holding(RULES, gpus, work),
         )
-        return View(cards, tuple([context_share(gpu) for gpu in gpus]))
+        return View(cards, each(context_share, gpus))
 
     def extended(self, model: Model, request: Request) -> Model:
         """Return the model with the longest context that its configuration states, or that RoPE scaling gives it."""

@@ -12,7 +12,7 @@ from vramfit.engines.sglang.flags import NEUTRAL, REFUSED, UNMODELLED
 from vramfit.errors import UsageError
 from vramfit.launch import SWITCH, Flag, Program
 from vramfit.launch.write import line
-from vramfit.units import GIB
+from vramfit.units import GIB, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -251,8 +251,8 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         keys["speculative"] = "mtp" if any(word in draft for word in OWN_HEADS) else "eagle3"
     if "speculative" not in keys:
         keys.pop("speculative_tokens", None)
-    elif "speculative_tokens" not in keys and branches in (None, "1") and (checked or "").isdigit():
-        keys["speculative_tokens"] = str(int(checked) - 1)
+    elif "speculative_tokens" not in keys and branches in (None, "1") and (number := whole(checked or "")) is not None:
+        keys["speculative_tokens"] = str(number - 1)
     keys.setdefault("context", "max")
     return with_quant(keys)
 
@@ -273,15 +273,17 @@ def _read_copies(keys: dict[str, Any]) -> None:
     attention, experts = keys.pop("attention_copies", "1"), keys.pop("expert_ranks", "1")
     if keys.pop("copies_attention", False):
         attention = keys.pop("data_parallel", attention)
-    if not (attention.isdigit() and experts.isdigit()):
+    copies, ranks = whole(attention), whole(experts)
+    if copies is None or ranks is None:
         raise UsageError("sglang takes numbers of ranks", "write --attn-dp-size and --ep-size as whole numbers")
-    if int(attention) > 1:
+    if copies > 1:
         width = str(keys.get("tensor_parallel", attention))
-        if not width.isdigit() or int(width) % int(attention):
+        number = whole(width)
+        if number is None or number % copies:
             raise UsageError(
                 f"sglang splits its {width} ranks over {attention} copies of the attention layers",
                 "--tp-size must be a multiple of --attn-dp-size",
             )
-        keys.update(tensor_parallel=str(int(width) // int(attention)), data_parallel=attention, expert_parallel=True)
-    elif int(experts) > 1 and "data_parallel" not in keys:
+        keys.update(tensor_parallel=str(number // copies), data_parallel=attention, expert_parallel=True)
+    elif ranks > 1 and "data_parallel" not in keys:
         keys["expert_parallel"] = True

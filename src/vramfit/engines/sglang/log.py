@@ -29,12 +29,12 @@ BEGINS = re.compile(r"server_args=ServerArgs\(")
 RANK = re.compile(r"(?:TP|DP|PP)(?P<number>\d+)")
 SIZE = r"(?P<number>-?\d+(?:\.\d+)?) GB"
 PATTERNS = {
-    "weights": re.compile(rf"Load weight end\..*mem usage={SIZE}"),
-    "K of the cache": re.compile(rf"KV Cache is allocated\..*K size: {SIZE}"),
-    "V of the cache": re.compile(rf"KV Cache is allocated\..*V size: {SIZE}"),
-    "KV cache": re.compile(rf"KV Cache is allocated\..*KV size: {SIZE}"),
-    "recurrent states": re.compile(rf"Mamba Cache is allocated\..*ssm_state size: {SIZE}"),
-    "CUDA graphs": re.compile(rf"Capture cuda graph end\..*mem usage={SIZE}"),
+    "weights": re.compile(rf"Load weight end\..{{0,500}}mem usage={SIZE}"),
+    "K of the cache": re.compile(rf"KV Cache is allocated\..{{0,500}}K size: {SIZE}"),
+    "V of the cache": re.compile(rf"KV Cache is allocated\..{{0,500}}V size: {SIZE}"),
+    "KV cache": re.compile(rf"KV Cache is allocated\..{{0,500}}KV size: {SIZE}"),
+    "recurrent states": re.compile(rf"Mamba Cache is allocated\..{{0,500}}ssm_state size: {SIZE}"),
+    "CUDA graphs": re.compile(rf"Capture cuda graph end\..{{0,500}}mem usage={SIZE}"),
     "free before the weights": re.compile(rf"Load weight begin\. avail mem={SIZE}"),
 }
 KV_TOKENS = re.compile(r"(?:#tokens: |max_total_num_tokens=)(?P<number>\d+)")

@@ -6,6 +6,7 @@ from vramfit._record import Record
 from vramfit.engines.interface import View
 from vramfit.engines.server import Server
 from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, spread
+from vramfit.hardware import each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class TensorRtLlm(Server[Cards, ServerKeys]):
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         cards = Cards(mxfp4_kernel(gpus[0]), spread(gpus, work))
-        return View(cards, tuple([context_share(gpu) for gpu in gpus]))
+        return View(cards, each(context_share, gpus))
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the server does not start with the scheme on the GPUs; None if it does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramfit.engines.base import Engine
 from vramfit.engines.interface import View
+from vramfit.hardware import each, kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ class Transformers(Engine[object, None]):
             from vramfit.engines.transformers.training import rooms
             from vramfit.engines.transformers.training import runtime_share as training_share
 
-            return View(rooms(gpus, work), tuple([training_share(gpu) for gpu in gpus]))
+            return View(rooms(gpus, work), each(training_share, gpus))
         from vramfit.engines.transformers.estimate import runtime_share
 
-        return View(self.unpacks(gpus[0]), tuple([runtime_share(gpu) for gpu in gpus]))
+        return View(self.unpacks(gpus[0]), each(runtime_share, gpus))
 
     def unpacks(self, gpu: Gpu) -> tuple[str, ...]:
         """Families of schemes that are unpacked to 16 bits on a card, the first one of a machine.
@@ -116,7 +117,7 @@ class Transformers(Engine[object, None]):
         """
         from vramfit.engines.cuda import TURING, at_least
 
-        return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
+        return platform == "linux" and all(at_least(gpu, TURING) for gpu in kinds(gpus))
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why PyTorch or the scheme's kernels do not run on the GPUs; None if they do."""
@@ -124,7 +125,7 @@ class Transformers(Engine[object, None]):
 
         # The rules are not loaded where none is about the scheme and the cards.
         if scheme.id not in RULED_SCHEMES and all(
-            (gpu.compute_capability or TURING) >= TURING and gpu.vendor not in RULED_VENDORS for gpu in gpus
+            (gpu.compute_capability or TURING) >= TURING and gpu.vendor not in RULED_VENDORS for gpu in kinds(gpus)
         ):
             return None
         from vramfit.engines.support import of_one_build, refusal

@@ -207,6 +207,8 @@ def _cache_between(sizes: list[tuple[int, Cache]], start: int, stop: int) -> tup
 
 def layers_between(cache: Cache, start: int, stop: int) -> int:
     """Number of a cache's layers that are in the range from ``start`` to before ``stop``."""
+    if start >= stop:
+        return 0
     if cache.layers[0] >= start and cache.layers[-1] < stop:
         return len(cache.layers)
     return len([layer for layer in cache.layers if start <= layer < stop])

@@ -40,14 +40,14 @@ PATTERNS = (
     (PEAK_ALLOCATED, re.compile(rf"memory/max_memory_allocated['\"]?: {NUMBER}(?P<unit>)")),
     (PEAK_ALLOCATED, re.compile(rf"GPU peak memory (?:allocation|active): {NUMBER}{UNIT}")),
     (PEAK_ALLOCATED, re.compile(rf"Memory used: {NUMBER}{UNIT}")),
-    (LOADED, re.compile(rf"^\W*(?:\S+ \| )?{NUMBER}{UNIT} of memory reserved")),
+    (LOADED, re.compile(rf"^\W{{0,200}}(?:\S+ \| )?{NUMBER}{UNIT} of memory reserved")),
 )  # fmt: skip
 TRACKED = {
     name: re.compile(rf"{name}_mem_gpu_{kind}_delta['\"]? *[=:] *(?P<number>-?\d+)(?P<unit>MB|GB|)")
     for name, kind in (("init", "alloc"), ("train", "alloc"))
 }
 TRACKED_PEAK = re.compile(r"train_mem_gpu_peaked_delta['\"]? *[=:] *(?P<number>\d+)(?P<unit>MB|GB|)")
-CARD = re.compile(r"GPU = (?P<name>.+?)\. Max memory = (?P<number>[\d.]+) GB")
+CARD = re.compile(r"GPU = (?P<name>.{1,200}?)\. Max memory = (?P<number>[\d.]+) GB")
 BATCH = re.compile(r"(?:Instantaneous b|B)atch size per (?:device|GPU) *= *(?P<number>\d+)", re.IGNORECASE)
 STEPS = re.compile(r"Gradient [Aa]ccumulation steps *= *(?P<number>\d+)")
 UNSLOTH = re.compile(r"==\(\(====\)\)==")

@@ -57,6 +57,6 @@ def _written(found: tuple[Call, ...], sees: bool) -> dict[str, object]:
             keys["parallel"] = words[0]
         elif words[1:2] and words[1].startswith("image") and sees:
             keys["images"] = words[0]
-            size = [word for word in words[2:] if word.replace("x", "").isdigit()]
+            size = [word for word in words[2:] if word.replace("x", "").isdecimal()]
             keys.update({"image_size": size[0]} if size else {})
     return keys

@@ -15,6 +15,7 @@ from vramfit.engines.servers import (
     spread,
 )
 from vramfit.errors import UsageError
+from vramfit.hardware import each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Vllm(Server[Cards, ServerKeys]):
             half=any(without_bfloat16(gpu) for gpu in gpus),
             on_gaudi=(first.compute_target or "").startswith("gaudi"),
         )
-        return View(cards, tuple([context_share(gpu) for gpu in gpus]))
+        return View(cards, each(context_share, gpus))
 
     def extended(self, model: Model, request: Request) -> Model:
         """Return the model with the longest context that its configuration states, or that RoPE scaling gives it.

@@ -48,7 +48,7 @@ def _cache_text(kind: str) -> str:
 def _count(text: str) -> str:
     """Read a count with or without a letter, ``32k`` or ``25.6k``; other text is returned for the key to refuse."""
     scale, number = SCALES.get(text[-1:]), text[:-1]
-    if scale is None or not number.replace(".", "", 1).isdigit():
+    if scale is None or not number.replace(".", "", 1).isdecimal():
         return text
     return str(round(float(number) * scale))
 
@@ -56,7 +56,7 @@ def _count(text: str) -> str:
 def _bytes(text: str) -> str:
     """Read a size in bytes, with or without a letter."""
     count = _count(text)
-    return f"{count}B" if count.isdigit() else text
+    return f"{count}B" if count.isdecimal() else text
 
 
 def _context(text: str) -> str:
@@ -85,7 +85,7 @@ def _images(text: str) -> dict[str, Any]:
     from vramfit.errors import UsageError
 
     pairs = [part.partition("=") for part in text.split(",")]
-    if all(equals and count.isdigit() for _, equals, count in pairs):
+    if all(equals and count.isdecimal() for _, equals, count in pairs):
         counts = {kind.strip(): count for kind, _, count in pairs}
         return {"images": counts["image"]} if "image" in counts else {}
     try:

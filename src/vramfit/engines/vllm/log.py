@@ -48,7 +48,7 @@ SERVER = re.compile(r"vLLM API server version v?(?P<version>\d[\w.+]*)")
 ARGUMENTS = re.compile(r"(?:non-default args: \{|args: Namespace\()(?P<arguments>.*)")
 RANK = re.compile(r"(?:TP|rank[= ]|Rank ?)(?P<number>\d+)")
 WORKER = re.compile(r"\((?:Vllm|RayW|W)orker\w* |VllmWorkerProcess|RayWorker")
-SIZE = r"(?P<number>-?\d+(?:\.\d+)?) ?(?P<unit>GiB|GB|MiB|MB)"
+SIZE = r"(?<![\d.])(?P<number>-?\d+(?:\.\d+)?) ?(?P<unit>GiB|GB|MiB|MB)"
 
 PATTERNS = {
     "weights": (
@@ -114,7 +114,7 @@ def read(lines: Sequence[str]) -> Log | None:
     config_line, arguments = last(CONFIG, own), last(ARGUMENTS, [*before, *[line for part in parts for line in part]])
     version = config_line["version"] if config_line else None
     server = last(SERVER, lines)
-    version = version if version and version[0].isdigit() else server["version"] if server else version
+    version = version if version and version[0].isdecimal() else server["version"] if server else version
     config = config_line["config"] if config_line else ""
     given = arguments["arguments"] if arguments else ""
     keys, count = _keys(own, config, given, version)
@@ -144,7 +144,7 @@ def _names(model: str | None) -> tuple[str, ...]:
     """Names of a model: the repository of a path in the Hub's cache, the name as it is, and the last part of a path."""
     if model is None:
         return ()
-    found = re.search(r"models--([^/]+?)--([^/]+)", model)
+    found = re.search(r"models--([^/]{1,200}?)--([^/]+)", model)
     names = [f"{found[1]}/{found[2]}"] if found else []
     if model.count("/") != 1 or model.startswith(("/", ".", "~")):
         names.append(model.rstrip("/").rpartition("/")[2])

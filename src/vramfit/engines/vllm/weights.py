@@ -175,7 +175,7 @@ def allocated_bytes(size: int) -> int:
 def _packed_bytes(row: Stored, whole: int) -> int:
     """Bytes of the weights without their scales, of the ``whole`` bytes of a loaded tensor."""
     # The names of quantized types end with the number of bits: awq4, gptq8, int4, FP8, NVFP4, nf4.
-    if row.type in UNPACKED or not row.tensor.linear or not row.type[-1:].isdigit():
+    if row.type in UNPACKED or not row.tensor.linear or not row.type[-1:].isdecimal():
         return whole
     return min(whole, row.tensor.elements * int(row.type[-1]) // 8)
 

@@ -176,4 +176,4 @@ def _overrides(stated: Any) -> dict[int, Mapping[str, Any]]:
     512}}``)."""
     if not isinstance(stated, dict):
         return {}
-    return {int(key): fields for key, fields in stated.items() if str(key).isdigit() and isinstance(fields, dict)}
+    return {int(key): fields for key, fields in stated.items() if str(key).isdecimal() and isinstance(fields, dict)}

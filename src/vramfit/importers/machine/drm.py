@@ -35,7 +35,7 @@ class Card(Record):
 def cards(place: Place, vendor: str) -> list[Card]:
     """Cards of a vendor that have a kernel driver, in the kernel's order."""
     names = place.names(*FOLDER)
-    numbers = [name for name in names if name.startswith("card") and name[4:].isdigit()]
+    numbers = [name for name in names if name.startswith("card") and name[4:].isdecimal()]
     found = []
     for name in sorted(numbers, key=lambda one: int(one[4:]))[:MOST_CARDS]:
         card = _card(place, (*FOLDER, name, "device"), None)

@@ -87,7 +87,7 @@ def parse(text: str, fields: Sequence[str]) -> tuple[list[Device], str | None]:
             )
         )  # fmt: skip
         version = row.get("driver_version", "")
-        driver = version if version[:1].isdigit() else driver
+        driver = version if version[:1].isdecimal() else driver
     return found, driver
 
 

@@ -114,7 +114,7 @@ def clean(text: str) -> str:
 def count(text: str | None) -> int | None:
     """Whole number that is no less than 0; None for anything else a program prints (``[N/A]``, ``-1``, ``nan``)."""
     digits = (text or "").strip()
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 20 else None
 
 
 def size(text: str | None, factor: int = 1) -> int | None:

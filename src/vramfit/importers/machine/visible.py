@@ -66,7 +66,7 @@ def _applied(devices: list[Device], vendor: str, name: str, value: str) -> tuple
 def _meant(word: str, own: Sequence[Device]) -> Device | None:
     """Device of a number or of the beginning of a UUID; of a divided GPU its first slice."""
     number, _, _ = word.partition(".")
-    if number.isascii() and number.isdigit() and len(number) < 5:
+    if number.isascii() and number.isdecimal() and len(number) < 5:
         wholes = _wholes(own)
         if int(number) >= len(wholes):
             return None

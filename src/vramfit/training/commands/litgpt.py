@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from vramfit.launch import Program, neutral
 from vramfit.training.commands.common import flag, switch
+from vramfit.training.commands.numbers import counted
+from vramfit.units import whole
 from vramfit.workload.optimizers import CLASSES
 
 TYPE_CHECKING = False
@@ -66,9 +68,9 @@ GLOBAL_BATCH, RANK, DROPOUT = 16, "8", "0.05"
 
 def keys(stated: dict[str, Any], program: Program) -> dict[str, object]:
     """Deployment keys of a command."""
-    micro = int(stated.get("micro_batch", 1))
-    devices = int(stated["devices"]) if str(stated.get("devices", "1")).isdigit() else 1
-    steps = int(stated.get("batch", GLOBAL_BATCH)) // (max(devices, 1) * micro)
+    micro = counted(stated, "micro_batch", 1)
+    devices = whole(str(stated.get("devices", "1"))) or 1  # ``auto`` too
+    steps = counted(stated, "batch", GLOBAL_BATCH) // (devices * max(micro, 1))
     found: dict[str, object] = {"trainer": "litgpt", "micro_batch": micro, "gradient_accumulation": max(steps, 1)}
     found.update({name: stated[name] for name in ("model", "sequence_length") if name in stated})
     if str(stated.get("precision", "")) in ("bf16-mixed", "16-mixed"):

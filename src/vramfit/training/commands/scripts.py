@@ -13,7 +13,9 @@ from vramfit.launch.read import values
 from vramfit.launch.words import Process
 from vramfit.training.commands.common import neutral_names, of_trainer, packed, targets, truth
 from vramfit.training.commands.names import TRANSFORMERS, TRL
+from vramfit.training.commands.numbers import counted
 from vramfit.training.commands.trl import COLOCATED, FLAGS, LENGTHS, UNMODELLED
+from vramfit.units import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +149,7 @@ def _length(
     """Length of the samples: of the settings, the trainer, Unsloth's loader, a comment of ours, or the tokenizer's."""
     if objective == "grpo":
         if "completion" in stated or "prompt" in stated:
-            length = int(stated.get("completion", LENGTHS["grpo"])) + int(stated.get("prompt", 0))
+            length = counted(stated, "completion", LENGTHS["grpo"]) + counted(stated, "prompt", 0)
             return {"sequence_length": length}
         return {"sequence_length": LENGTHS["grpo"]}
     written = _samples(found)
@@ -158,8 +160,8 @@ def _length(
     ]  # fmt: skip
     for value in named:
         one = value[0] if isinstance(value, list) and value else value
-        if isinstance(one, str) and one.isdigit():
-            return {"sequence_length": int(one)}
+        if isinstance(one, str) and whole(one) is not None:
+            return {"sequence_length": whole(one)}
         if _number(one):
             return {"sequence_length": one}
     return {"sequence_length": LENGTHS[objective]} if trainer.last.startswith(("SFT", "DPO")) else {}
@@ -183,7 +185,7 @@ def _images(found: tuple[Call, ...], load: Call | None) -> dict[str, object]:
     written = _samples(found)
     if load is None or load.name.split(".")[-2] not in SEEING or not written:
         return {}
-    size = [word for word in written[2:] if word.replace("x", "").isdigit()]
+    size = [word for word in written[2:] if word.replace("x", "").isdecimal()]
     return {"images": written[1], **({"image_size": size[0]} if size else {})}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vramfit.launch import Program
 from vramfit.training.commands.common import TRAINER, flag, listed, neutral_names, of_trainer, several, switch, targets
 from vramfit.training.commands.names import TRANSFORMERS, TRL
+from vramfit.training.commands.numbers import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def keys(stated: dict[str, Any], program: Program) -> dict[str, object]:
     found.update(of_trainer(stated))
     found.update({name: stated[name] for name in names if name in stated})
     if objective == "grpo" and ("completion" in stated or "prompt" in stated):
-        found["sequence_length"] = int(stated.get("completion", LENGTHS["grpo"])) + int(stated.get("prompt", 0))
+        found["sequence_length"] = counted(stated, "completion", LENGTHS["grpo"]) + counted(stated, "prompt", 0)
     if stated.get("attention") == "eager":
         found["flash_attention"] = "off"
     if stated.get("use_vllm") and stated.get("vllm_mode", "colocate") == "colocate":
