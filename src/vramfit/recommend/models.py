@@ -1,13 +1,12 @@
 """Models to run on given GPUs, each in its best choice of engine and scheme, the most capable first.
 
-How capable a model is cannot be read off its size, and no benchmark is known here, so no score is made up. What is
-known is how large a model is and when it came out; the order follows from what is generally found about both
-(``equivalent_billions``).
+The order follows from what is generally found about the size and the date of models (``catalogue.capability``).
 """
 
 from __future__ import annotations
 
 from vramfit._record import Record
+from vramfit.catalogue.capability import equivalent_billions
 from vramfit.recommend.choices import COMFORTABLE_LOSS, best_choice
 
 TYPE_CHECKING = False
@@ -39,16 +38,6 @@ USES = {
 }
 """Modalities of the models for each use."""
 
-MONTHS_TO_HALVE = 8
-"""Months in which the size needed for the same result halves: the slower of two measured rates. Parameters, by
-benchmarks of open models of 2023 to 2025, halve in 3.5 (Xiao et al. 2025, doi 10.1038/s42256-025-01137-0); training
-compute, by perplexity of models of 2012 to 2023, in 8 (5 to 14; Ho et al. 2024, arXiv 2403.05812)."""
-NEW_YEAR = 2026
-"""Year whose first of January is the day to which sizes are put forward, so that they change with no clock."""
-UNDATED_MONTHS = -36
-"""Months before that day at which a model of unknown date counts: three years."""
-
-
 FEWEST_BITS = 1.5
 """Bits per weight below which no scheme is: a model that exceeds the memory with fewer is not looked at."""
 
@@ -58,25 +47,8 @@ class Candidate(Record):
 
     model: Model
     equivalent_billions: float
-    """Result of the function of this name."""
+    """Result of the function of this name (``catalogue.capability``)."""
     choice: Choice
-
-
-def equivalent_billions(row: ModelRow) -> float:
-    """Billions of parameters that a model of January 2026 would need to be as capable, as far as size and date tell.
-
-    A mixture counts with the geometric mean of its total and active parameters: it knows more than a dense model of its
-    active size and less than one of its total.
-    """
-    size = (row.parameters * row.active_parameters) ** 0.5 / 1e9
-    return float(size * 2 ** (_months(row.released) / MONTHS_TO_HALVE))
-
-
-def _months(released: str | None) -> int:
-    """Months from the reference day to a release, negative before it; a year alone counts as its middle."""
-    if not released:
-        return UNDATED_MONTHS
-    return (int(released[:4]) - NEW_YEAR) * 12 + int(released[5:7] or 6) - 1
 
 
 def best_models(
