@@ -22,14 +22,8 @@ def equivalent_billions(row: ModelRow) -> float:
     A mixture counts with the geometric mean of its total and active parameters: it knows more than a dense model of its
     active size and less than one of its total.
     """
-    return float(
-        dense_size(row.parameters, row.active_parameters) / 1e9 * 2 ** (_months(row.released) / MONTHS_TO_HALVE)
-    )
-
-
-def dense_size(parameters: int, active_parameters: int) -> float:
-    """Parameters of a dense model that knows about as much: the geometric mean of a mixture's total and active ones."""
-    return float((parameters * active_parameters) ** 0.5)
+    size = (row.parameters * row.active_parameters) ** 0.5 / 1e9
+    return float(size * 2 ** (_months(row.released) / MONTHS_TO_HALVE))
 
 
 def _months(released: str | None) -> int:

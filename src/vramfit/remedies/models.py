@@ -106,14 +106,14 @@ def _forms(question: Question) -> list[Form]:
 
 def _with_smaller_cache(question: Question, forms: list[Form]) -> list[Form]:
     """The forms for the engine that was requested, with a cache of 8 bits, where the cache takes much of the GPUs."""
+    before, gpus = question.asked.deployment, question.asked.estimate.gpus
+    cached = sum([gpu.kv_cache_bytes for gpu in gpus])
+    if cached < CACHE_SHARE * sum(question.asked.verdict.usable_bytes):
+        return []
     from vramfit.remedies.settings import CACHE_STEPS, WIDE_TYPES
 
-    before, gpus = question.asked.deployment, question.asked.estimate.gpus
     kinds = [kind for kind in CACHE_STEPS if kind in engine(before.engine).cache_types]
-    cached = sum([gpu.kv_cache_bytes for gpu in gpus])
     if before.workload.kv_cache_type not in WIDE_TYPES or not kinds:
-        return []
-    if cached < CACHE_SHARE * sum(question.asked.verdict.usable_bytes):
         return []
     cache = {"kv_cache_type": kinds[0]}
     return [
@@ -179,11 +179,12 @@ def _instead(question: Question, row: ModelRow) -> dict[str, object]:
 
 def _nearest(question: Question, forms: list[Form], share: float, propose: Propose) -> Iterator[Proposal]:
     """Proposals of the largest model of the family that fits, and of another family where that is far smaller."""
-    kin = _kin(question)
     if question.everything:
-        yield from _chosen(question, [*_largest(question, kin, share), *_others(question, share)], forms, propose)
+        yield from _chosen(
+            question, [*_largest(question, _kin(question), share), *_others(question, share)], forms, propose
+        )
         return
-    own = next(_chosen(question, _largest(question, kin, share), forms, propose), None)
+    own = next(_chosen(question, _largest(question, _kin(question), share), forms, propose), None)
     left = 0.0 if own is None else _share_left(question, own)
     other = None
     if left < FAR_SHARE:
@@ -222,7 +223,9 @@ def _chosen(question: Question, rows: Iterable[ModelRow], forms: list[Form], pro
 
 
 def _loses_little(question: Question, proposal: Proposal) -> bool:
-    """True if the quality is comfortable, or in the band of the requested deployment."""
+    """True if the quality is comfortable or in the band of the requested deployment; training makes a quality of its own."""
+    if proposal.answer.deployment.workload.task != question.asked.deployment.workload.task:
+        return True
     asked, found = (
         QUALITY_BANDS.get(one.quality[0], UNKNOWN_QUALITY_BAND) for one in (question.asked, proposal.answer)
     )
@@ -231,14 +234,11 @@ def _loses_little(question: Question, proposal: Proposal) -> bool:
 
 def _share_left(question: Question, proposal: Proposal) -> float:
     """Size of a proposal's model as a share of the requested one's, mixtures counting as dense models of equal worth."""
-    from vramfit.catalogue.capability import dense_size
     from vramfit.model import active_parameters
 
-    sizes = [
-        dense_size(one.model_parameters, active_parameters(one.model))
-        for one in (proposal.answer.deployment, question.asked.deployment)
-    ]
-    return sizes[0] / sizes[1]
+    after, before = proposal.answer.deployment, question.asked.deployment
+    share = after.model_parameters * active_parameters(after.model)
+    return float((share / (before.model_parameters * active_parameters(before.model))) ** 0.5)
 
 
 def _may_fit(question: Question, row: ModelRow, share: float) -> bool:
@@ -256,30 +256,24 @@ def _bytes_per_weight(question: Question) -> float:
     return question.asked.estimate.checkpoint_bytes / question.asked.deployment.model_parameters
 
 
-def _largest(question: Question, groups: list[list[ModelRow]], share: float) -> list[ModelRow]:
+def _largest(question: Question, groups: Iterable[list[ModelRow]], share: float) -> Iterator[ModelRow]:
     """Rows of each group whose weights alone may fit in ``share`` of the requested model's bytes per parameter."""
-    found = []
     for rows in groups:
         fitting = [row for row in rows if _may_fit(question, row, share)]
-        found += sorted(fitting, key=lambda row: (-row.parameters, row.id))[:MOST_SIBLINGS]
-    return found
+        yield from sorted(fitting, key=lambda row: (-row.parameters, row.id))[:MOST_SIBLINGS]
 
 
-def _kin(question: Question) -> list[list[ModelRow]]:
+def _kin(question: Question) -> Iterator[list[ModelRow]]:
     """Rows of smaller models in groups: the same name at another size, the same family, the same maker and not older."""
     model = question.asked.deployment.model
     name = model.id if model.origin is None else "-".join(model.name.lower().split())
     stem, maker = _stem(name), _maker(name)
-    groups: list[list[ModelRow]] = [[], [], []]
-    for row in _smaller(question):
-        made_alike = _maker(row.id) == maker
-        if made_alike and _stem(row.id) == stem:
-            groups[0].append(row)
-        elif row.family == model.family:
-            groups[1].append(row)
-        elif made_alike and _not_older(row, model):
-            groups[2].append(row)
-    return groups
+    alike = [row for row in _smaller(question) if row.id.startswith(maker) and _maker(row.id) == maker]
+    nearest = [row for row in alike if _stem(row.id) == stem]
+    yield nearest
+    known = {row.id for row in nearest}
+    yield [row for row in _smaller(question) if row.family == model.family and row.id not in known]
+    yield [row for row in alike if row.id not in known and row.family != model.family and _not_older(row, model)]
 
 
 def _not_older(row: ModelRow, model: Model) -> bool:
