@@ -42,6 +42,11 @@ FEWEST_BITS = 1.5
 """Bits per weight below which no scheme is: a model that exceeds the memory with fewer is not looked at."""
 
 
+SIZE_UNITS = ("m", "b", "t")
+SAME_SIZE = 0.75
+"""Share of the larger of two sizes from which on two models of a line are taken to be of the same size."""
+
+
 class Candidate(Record):
     """Model that can be run, and the best choice for running it."""
 
@@ -61,11 +66,14 @@ def best_models(
     if criteria.places_nothing:
         rows = [row for row in rows if row.parameters * FEWEST_BITS / 8 <= room_bytes]
     comfortable: list[Candidate] = []
+    lines = _Lines()
     others: list[tuple[ModelRow, Choice | None]] = []
     for done, row in enumerate(rows):
         criteria.attempts.step(done, len(rows))
         if len(comfortable) == limit:
             break
+        if lines.supersede(row):
+            continue
         model = catalogue.model(row.id)
         if not _suits(model, use, criteria):
             continue
@@ -73,9 +81,44 @@ def best_models(
         choice = best_choice(model, gpus, wanted)
         if choice is not None and choice.comfortable:
             comfortable.append(Candidate(model, equivalent_billions(row), choice))
+            lines.add(row)
         elif choice is not None or wanted is not criteria:
             others.append((row, choice if wanted is criteria else None))
-    return (*comfortable, *_others(others, gpus, criteria, catalogue, limit - len(comfortable)))
+    return (*comfortable, *_others(others, gpus, criteria, catalogue, lines, limit - len(comfortable)))
+
+
+class _Lines:
+    """Models that are listed, by their line: a name without versions and sizes, as Qwen3.8 27B and Qwen3.6 27B share."""
+
+    def __init__(self) -> None:
+        self._listed: dict[str, list[ModelRow]] = {}
+
+    def add(self, row: ModelRow) -> None:
+        """Note that a model is listed."""
+        self._listed.setdefault(_line(row.id), []).append(row)
+
+    def supersede(self, row: ModelRow) -> bool:
+        """Return True if a model of the same line and size that is not older is listed."""
+        return any(
+            (one.released or "") >= (row.released or "")
+            and _alike(one.parameters, row.parameters)
+            and _alike(one.active_parameters, row.active_parameters)
+            for one in self._listed.get(_line(row.id), ())
+        )
+
+
+def _alike(one: int, other: int) -> bool:
+    return min(one, other) >= SAME_SIZE * max(one, other)
+
+
+def _line(name: str) -> str:
+    """Id of a model without its versions and sizes: ``qwen`` of ``qwen3.8-27b``, ``glm-flash`` of ``glm-5.3-flash``."""
+    words = [part.rstrip("0123456789.") for part in name.split("-") if not _is_size(part)]
+    return "-".join([word for word in words if word])
+
+
+def _is_size(part: str) -> bool:
+    return part[-1:] in SIZE_UNITS and any(letter.isdigit() for letter in part)
 
 
 def _others(
@@ -83,6 +126,7 @@ def _others(
     gpus: tuple[Gpu, ...],
     criteria: Criteria,
     catalogue: Listing,
+    lines: _Lines,
     limit: int,
 ) -> Iterator[Candidate]:
     """Yield up to ``limit`` candidates that lose more, of rows with their choice where it was found already.
@@ -92,10 +136,13 @@ def _others(
     for row, known in rows:
         if limit <= 0:
             return
+        if lines.supersede(row):
+            continue
         model = catalogue.model(row.id)
         choice = known or best_choice(model, gpus, criteria)
         if choice is not None:
             limit -= 1
+            lines.add(row)
             yield Candidate(model, equivalent_billions(row), choice)
 
 

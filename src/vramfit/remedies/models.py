@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from vramfit.catalogue.rows import ModelRow
+    from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.remedies import Changes, Question
+    from vramfit.workload.keys import Request
 
     Form = tuple[Changes, str]
     """Changes that store or train a model in another form, and words that say so behind its name."""
@@ -44,6 +46,8 @@ QUICK = "unsloth"
 """Trainer of the least memory on one GPU (``vramfit.training.trainers``)."""
 QUICK_VENDORS = ("nvidia", "custom")
 """Vendors on whose GPUs it is proposed."""
+QUICK_CAPABILITY = (7, 0)
+"""Least compute capability that it supports (unslothai/unsloth ``README.md``, "NVIDIA GPUs since 2018+")."""
 COMFORTABLE_BAND = QUALITY_BANDS["small"]
 """Worst band of quality in which a model goes before the next smaller one in a better."""
 
@@ -144,13 +148,23 @@ def _trainings(question: Question) -> list[Form]:
     return found
 
 
+def lighter(keys: Request, gpus: tuple[Gpu, ...]) -> tuple[Changes, ...]:
+    """Settings for fine-tuning in less memory, where the keys of a request leave them open, the least memory last."""
+    scales: Changes = {"quant": QLORA["quant"]} if keys["task"] == "qlora" and "quant" not in keys else {}
+    quick: Changes = {**scales, "trainer": QUICK} if "trainer" not in keys and _is_quick(gpus) else {}
+    return tuple([changes for changes in (scales, quick) if changes])
+
+
 def may_train_quickly(question: Question) -> bool:
     """Return True if the trainer of the least memory may stand in for another on the GPU."""
-    gpus = question.asked.deployment.gpus
-    return (
-        len(gpus) == 1 and gpus[0].vendor in QUICK_VENDORS
-        and question.asked.deployment.workload.training.trainer != QUICK
-    )  # fmt: skip
+    before = question.asked.deployment
+    return before.workload.training.trainer != QUICK and _is_quick(before.gpus)
+
+
+def _is_quick(gpus: tuple[Gpu, ...]) -> bool:
+    if len(gpus) > 1 or gpus[0].vendor not in QUICK_VENDORS:
+        return False
+    return (gpus[0].compute_capability or QUICK_CAPABILITY) >= QUICK_CAPABILITY
 
 
 def _replaced(question: Question, kind: str, row: ModelRow, form: Form) -> Proposal | None:
