@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from tests.catalogued import catalogue, some_gpu_id, some_model_id
 from vramfit.answer import Answer, answer
 from vramfit.catalogue import parse_gpu
-from vramfit.catalogue.capability import MONTHS_TO_HALVE, equivalent_billions
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell, UsageError
@@ -137,20 +136,6 @@ def test_instances_are_offered_as_they_are_rented() -> None:
     for entry in rented:
         count, name = parse_gpu(entry["deployment"]["gpu"])
         assert (name, count, entry["cost"]["usd_per_hour"], entry["cost"]["as_of"]) in offers
-
-
-def row(parameters: float, released: str | None, active: float | None = None) -> Any:
-    return SimpleNamespace(parameters=parameters, active_parameters=active or parameters, released=released)
-
-
-def test_equivalents_grow_with_size_and_date() -> None:
-    """Twice the size is worth as much as the months to halve; a mixture counts between its active and its total size."""
-    assert equivalent_billions(row(8e9, "2026-01")) == pytest.approx(8)
-    assert equivalent_billions(row(8e9, "2025-05")) == pytest.approx(4)
-    assert 8 == MONTHS_TO_HALVE
-    assert equivalent_billions(row(32e9, "2026-01", active=2e9)) == pytest.approx(8)
-    assert equivalent_billions(row(8e9, "2026")) == pytest.approx(8 * 2 ** (5 / 8))
-    assert equivalent_billions(row(8e9, None)) == pytest.approx(8 * 2 ** (-36 / 8))
 
 
 def test_models_are_ranked_by_equivalents_behind_their_loss() -> None:

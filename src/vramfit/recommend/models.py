@@ -1,12 +1,11 @@
 """Models to run on given GPUs, each in its best choice of engine and scheme, the most capable first.
 
-The order follows from what is generally found about the size and the date of models (``catalogue.capability``).
+The order follows from what is generally found about the size and the date of models (``catalogue.rows``).
 """
 
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.catalogue.capability import equivalent_billions
 from vramfit.recommend.choices import COMFORTABLE_LOSS, best_choice
 
 TYPE_CHECKING = False
@@ -52,7 +51,7 @@ class Candidate(Record):
 
     model: Model
     equivalent_billions: float
-    """Result of the function of this name (``catalogue.capability``)."""
+    """Result of the function of this name of the model's row."""
     choice: Choice
 
 
@@ -61,7 +60,7 @@ def best_models(
 ) -> tuple[Candidate, ...]:
     """Select up to ``limit`` models, largest equivalent first, those whose best choice loses little quality ahead."""
     rows = [row for row in catalogue.model_rows() if row.modality in USES[use]]
-    rows.sort(key=lambda row: (-equivalent_billions(row), row.id))
+    rows.sort(key=lambda row: (-row.equivalent_billions, row.id))
     room_bytes = sum([gpu.memory_bytes for gpu in gpus]) + (criteria.keys.get("ram") or 0)
     if criteria.places_nothing:
         rows = [row for row in rows if row.parameters * FEWEST_BITS / 8 <= room_bytes]
@@ -80,7 +79,7 @@ def best_models(
         wanted = criteria.losing_at_most(COMFORTABLE_LOSS)
         choice = best_choice(model, gpus, wanted)
         if choice is not None and choice.comfortable:
-            comfortable.append(Candidate(model, equivalent_billions(row), choice))
+            comfortable.append(Candidate(model, row.equivalent_billions, choice))
             lines.add(row)
         elif choice is not None or wanted is not criteria:
             others.append((row, choice if wanted is criteria else None))
@@ -143,7 +142,7 @@ def _others(
         if choice is not None:
             limit -= 1
             lines.add(row)
-            yield Candidate(model, equivalent_billions(row), choice)
+            yield Candidate(model, row.equivalent_billions, choice)
 
 
 def _suits(model: Model, use: str, criteria: Criteria) -> bool:

@@ -33,7 +33,7 @@ FAR_SHARE = 1 / 5
 """Share of the requested model's size below which the family has only a far smaller one, and others are looked at too."""
 LEAST_SHARE = 1 / 10
 """Share of that size below which one of the family stands in for the requested model only where there is no other."""
-NEXT_SHARE = 1 / 2
+NEXT_SHARE = 0.6
 """Share of a model's size below which the next smaller one does worse, whatever the larger one loses by its form."""
 CACHE_SHARE = 1 / 4
 """Share of what the GPUs offer from which on a cache is worth quantizing."""
@@ -195,10 +195,10 @@ def _nearest(question: Question, forms: list[Form], share: float, propose: Propo
     """Proposals of the largest model of the family that fits, and of another family where that is far smaller."""
     if question.everything:
         yield from _chosen(
-            question, [*_largest(question, _kin(question), share), *_others(question, share)], forms, propose
+            question, [*_largest(question, _related(question), share), *_others(question, share)], forms, propose
         )
         return
-    own = next(_chosen(question, _largest(question, _kin(question), share), forms, propose), None)
+    own = next(_chosen(question, _largest(question, _related(question), share), forms, propose), None)
     left = 0.0 if own is None else _share_left(question, own)
     other = None
     if left < FAR_SHARE:
@@ -277,7 +277,7 @@ def _largest(question: Question, groups: Iterable[list[ModelRow]], share: float)
         yield from sorted(fitting, key=lambda row: (-row.parameters, row.id))[:MOST_SIBLINGS]
 
 
-def _kin(question: Question) -> Iterator[list[ModelRow]]:
+def _related(question: Question) -> Iterator[list[ModelRow]]:
     """Rows of smaller models in groups: the same name at another size, the same family, the same maker and not older."""
     model = question.asked.deployment.model
     name = model.id if model.origin is None else "-".join(model.name.lower().split())
@@ -295,17 +295,15 @@ def _not_older(row: ModelRow, model: Model) -> bool:
 
 
 def _others(question: Question, share: float) -> list[ModelRow]:
-    """Rows of smaller models of other families that are not older, the most capable first (``catalogue.capability``)."""
-    from vramfit.catalogue.capability import equivalent_billions
-
+    """Rows of smaller models of other families that are not older, the most capable first."""
     model = question.asked.deployment.model
-    known = {row.id for rows in _kin(question) for row in rows}
+    known = {row.id for rows in _related(question) for row in rows}
     found = [
         row
         for row in _smaller(question)
         if row.id not in known and _not_older(row, model) and _may_fit(question, row, share)
     ]
-    return sorted(found, key=lambda row: (-equivalent_billions(row), row.id))[:MOST_SIBLINGS]
+    return sorted(found, key=lambda row: (-row.equivalent_billions, row.id))[:MOST_SIBLINGS]
 
 
 def _smaller(question: Question) -> list[ModelRow]:
