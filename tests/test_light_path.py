@@ -62,10 +62,10 @@ ALLOWED = {
     *(
         f"vramfit.training{name}"
         for name in ("", ".activations", ".memory", ".network", ".profile", ".script", ".states", ".trainers",
-                     ".trainers.transformers")
+                     ".trainers.transformers", ".check", ".loss", ".trainers.unsloth")
     ),
     *(f"vramfit.speed{name}" for name in ("", ".decode", ".prefill")),
-    *(f"vramfit.workload{name}" for name in ("", ".common", ".keys", ".optimizers", ".training")),
+    *(f"vramfit.workload{name}" for name in ("", ".common", ".keys", ".optimizers", ".training", ".tuning")),
     *(f"vramfit.render{name}" for name in ("", ".fields", ".headline", ".json", ".plain", ".words")),
 }  # fmt: skip
 """Our own modules on the light path. Each costs about a third of a percent of a check: add one on purpose."""

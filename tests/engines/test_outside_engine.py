@@ -21,7 +21,8 @@ from vramfit.engines.keys import every_key, parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.engines.terms import terms
 from vramfit.errors import CannotTell, UsageError
-from vramfit.recommend.choices import Attempts, Criteria, engines
+from vramfit.recommend.attempts import Attempts
+from vramfit.recommend.choices import Criteria, engines
 from vramfit.units import MIB
 
 if TYPE_CHECKING:

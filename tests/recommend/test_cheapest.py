@@ -9,8 +9,9 @@ import pytest
 
 from tests.catalogued import catalogue
 from vramfit.engines.known import Known
-from vramfit.recommend.choices import Attempts, Criteria, best_choice
-from vramfit.recommend.gpus import NO_WISHES, Offer, Price, Wishes, cheapest, owned, rented
+from vramfit.recommend.attempts import Attempts
+from vramfit.recommend.choices import Criteria, best_choice
+from vramfit.recommend.gpus import FASTER_SHARE, NO_WISHES, Offer, Price, Wishes, cheapest, owned, rented
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,8 @@ def undominated(priced: list[tuple[float, Offer]]) -> list[Offer]:
     """Offers in the order of price, loss and speed, those left out that a cheaper one beats."""
     kept: list[Offer] = []
     for _, offer in sorted(priced, key=lambda pair: (pair[0], pair[1].choice.order, pair[1].name)):
-        if not any(one.choice.speed >= offer.choice.speed and one.choice.loss <= offer.choice.loss for one in kept):
+        least = FASTER_SHARE * offer.choice.speed
+        if not any(one.choice.speed >= least and one.choice.loss <= offer.choice.loss for one in kept):
             kept.append(offer)
     return kept
 

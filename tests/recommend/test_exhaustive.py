@@ -14,9 +14,9 @@ from vramfit.engines.machine import check_machine
 from vramfit.engines.resolve import deployments
 from vramfit.engines.workloads import DEFAULT_CONTEXT_TOKENS
 from vramfit.errors import VramfitError
+from vramfit.recommend.attempts import Attempts
 from vramfit.recommend.choices import (
     EXPERTS_ON,
-    Attempts,
     Choice,
     Criteria,
     _choice_of,

@@ -9,7 +9,7 @@ from vramfit.answer import answer
 from vramfit.engines import engine
 from vramfit.engines.resolve import deployments
 from vramfit.errors import VramfitError
-from vramfit.recommend.choices import Attempts
+from vramfit.recommend.attempts import Attempts
 
 GPUS = (
     "rtx4090", "2xrtx3090", "8xgtx1050", "4xarcb580", "m4-max-64gb", "2xradeonvii", "rtxpro6000server", "8xh100-sxm",

@@ -189,8 +189,12 @@ def test_tensor_parallel_moves_with_the_cards() -> None:
 
 
 def test_two_machines_where_eight_cards_do_not_do() -> None:
-    """Tensor parallel inside each, pipeline parallel between them, in an engine that can."""
-    changes = of_kind("multi-node", model="mixtral-8x7b", gpu="rtx3060-12gb").changes
+    """Tensor parallel inside each, pipeline parallel between them, in an engine that can; of cards that servers have."""
+    served: dict[str, dict[str, Any]] = {"rtx3060-12gb": {"segment": "datacenter"}}
+    asked: dict[str, Any] = {"model": "mixtral-8x7b", "gpu": "rtx3060-12gb"}
+    changes = next(r for r in row(served, **asked).remedies if r.proposal.kind == "multi-node").changes
+    assert "multi-node" not in [kind for kind, _ in offered(**asked)]
+    assert "multi-node" in [r.proposal.kind for r in row(everything=True, **asked).remedies]
     expected = {"gpu": "16xrtx3060-12gb", "engine": "vllm", "tensor_parallel": 8, "pipeline_parallel": 2}
     assert expected == {key: changes[key] for key in expected}
 

@@ -17,6 +17,7 @@ from vramfit.remedies import (
     QUALITY_BANDS,
     RENTED_HOURS,
     SHARE_BANDS,
+    SLOW_SPEEDS,
     UNKNOWN_QUALITY_BAND,
     Proposal,
     cost,
@@ -110,17 +111,20 @@ def test_the_headline_s_order() -> None:
 
 
 def test_70b_on_one_card() -> None:
-    """A second card or a rented one keeps speed and quality; layers in RAM keep quality; two bits come last."""
+    """A second card or a rented one keeps speed and quality; layers in RAM keep quality; two bits are not offered unasked."""
     order = kinds("70B on one card")
     assert {"multi-gpu", "cloud-gpu"} == set(order[:2])
-    assert order.index("offload-layers") < order.index("quantize")
-    assert "severe" == remedies("70B on one card")[order.index("quantize")].quality[0]
+    assert "offload-layers" in order
+    assert "quantize" not in order
+    assert "severe" not in {r.quality[0] for r in remedies("70B on one card")}
+    everything = first_row("70B on one card", everything=True).remedies
+    assert "severe" in {r.quality[0] for r in everything if r.proposal.kind == "quantize"}
 
 
 def test_70b_in_16_bits_needs_two_changes() -> None:
     """Four bits alone are not enough, so each other way is tried upon them; 16 bits in RAM are too slow to lead."""
     told = remedies("70B in 16 bits on one card")
-    both = [r for r in told if r.changes.get("quant") == "Q4_K_M"]
+    both = [r for r in told if r.changes.get("quant") == "Q4_K_M" and "model" not in r.changes]
     assert {"gpu_layers", "gpu"} <= {key for r in both for key in r.changes}
     assert {"quantize"} == {r.proposal.kind for r in both}
     places = {r.proposal.kind: n for n, r in enumerate(told) if r not in both}
@@ -225,6 +229,9 @@ def test_the_documented_bands_are_the_program_s() -> None:
         assert f"{share:.0%}".replace("%", " %") in row[2]
     for most, band in PRICE_BANDS:
         assert (f"${most:,}" if most else "none") in rows[band - 1][3]
+    assert (5.0, 2.5, 1.0) == SLOW_SPEEDS
+    assert "less than 5 tokens per second" in page
+    assert "less than 2.5 in band 4, with less than 1 in band 5" in page
     assert MOST == 10
     assert "The\nten that come first" in page
     assert RENTED_HOURS == 1000
@@ -266,3 +273,37 @@ def test_bands(band: int, label: str, speed: float, changes: dict[str, Any]) -> 
     """One thing at a time: its band is the remedy's."""
     before, after = Rate(50, 100, 150), Rate(50 * speed, 100 * speed, 150 * speed)
     assert band == cost(proposal(**changes), label, before, after)[0]
+
+
+@pytest.mark.parametrize(
+    ("band", "asked", "left"),
+    [
+        (1, 6.0, 4.9),
+        (3, 10.0, 4.9),
+        (2, 10.0, 5.0),
+        (3, 10.0, 2.5),
+        (4, 10.0, 2.4),
+        (4, 2.0, 1.0),
+        (5, 2.0, 0.9),
+        (1, 1.0, 0.9),
+    ],
+)
+def test_a_speed_below_reading_is_worse_where_it_is_lost(band: int, asked: float, left: float) -> None:
+    """As slow as the asked deployment would be is no loss."""
+    before, after = Rate(asked, asked, asked), Rate(left, left, left)
+    assert band == cost(proposal(), "reference", before, after)[0]
+
+
+def test_a_mac_s_limit_is_raised_before_anything_is_offloaded() -> None:
+    """A setting of the system that costs nothing."""
+    request = {"gpu": "m3-max-36gb", "model": "qwen3-30b-a3b", "quant": "Q8_0"}
+    first = next(check(parse_request(request), open_catalogue())).remedies[0]
+    assert ("engine-setting", {"usable": "33GiB"}) == (first.proposal.kind, first.proposal.changes)
+
+
+def test_four_bits_that_fit_just_get_one_more_setting() -> None:
+    """And no more than one; the hardware to buy beside four bits is one set of cards."""
+    request = {"gpu": "rtx4090", "model": "qwen3-32b", "engine": "vllm", "quant": "fp16"}
+    told = next(check(parse_request(request), open_catalogue())).remedies
+    both = [r for r in told if r.changes.get("quant") == "awq" and "gpu_memory_utilization" in r.changes]
+    assert ["fits"] == [r.proposal.answer.verdict.word for r in both if "kv_cache_type" not in r.proposal.changes]

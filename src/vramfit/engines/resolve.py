@@ -61,8 +61,8 @@ if TYPE_CHECKING:
         def cloud_offers(self, memory_bytes: int) -> Iterable[Offer]:
             """Rented instances with more memory: those with one GPU first, and then by price, the cheapest first."""
 
-        def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[ModelRow]:
-            """Rows of the models with that modality, fewer parameters, and an id with that beginning."""
+        def smaller_models(self, modality: str, parameters: float) -> list[ModelRow]:
+            """Rows of the models with that modality, fewer parameters."""
 
 
 SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS} - SPECULATING

@@ -10,7 +10,8 @@ from vramfit import __version__
 from vramfit.checks import checked
 from vramfit.engines.resolve import devices, with_stated
 from vramfit.errors import CannotTell, UsageError
-from vramfit.recommend.choices import OFFERED, Attempts, Criteria
+from vramfit.recommend.attempts import Attempts
+from vramfit.recommend.choices import OFFERED, Criteria
 from vramfit.recommend.gpus import Wishes, cheapest
 from vramfit.recommend.models import best_models
 from vramfit.report import FORMAT_VERSION, estimate_object

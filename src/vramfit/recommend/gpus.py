@@ -23,6 +23,10 @@ OWNED = ("consumer", "workstation", "embedded", "apple", "apu")
 """Segments of GPUs that people buy; the others are rented, or come as whole servers."""
 MOST_CARDS = 8
 """Number of equal cards in one machine up to which sets are tried, unless another is asked for."""
+FASTER_SHARE = 0.8
+"""Share of a dearer offer's speed from which on a cheaper one is as fast: what nobody would notice (docs/remedies.md)."""
+UNPRICED_USD = 10**12
+"""Price of a card of which none is known, in the order of prices: behind all others, by its memory in MiB."""
 ALONE = ("embedded", "apple", "apu")
 """Segments of which a machine has one device."""
 
@@ -93,6 +97,8 @@ class Trial(Record):
     def offer(self, name: str, choice: Choice) -> Offer:
         """Offer of the GPUs under that name with the best choice on them."""
         one, usd = self.rent, self.usd
+        if one is None and usd >= UNPRICED_USD:
+            return Offer(name, choice)
         if one is None:
             return Offer(name, choice, price_usd=int(usd) if usd == int(usd) else usd, as_of=self.as_of)
         return Offer(
@@ -118,10 +124,15 @@ class _Choices:
 
 
 def owned(rows: Iterable[GpuRow], wishes: Wishes) -> Iterator[Trial]:
-    """Sets of each GPU with a price, within what is wished for."""
+    """Sets of each GPU with a price, within what is wished for; without one where a vendor is asked for and no limit."""
+    listed = bool(wishes.vendors) and wishes.budget_usd is None and wishes.max_price_usd is None
     for place, row in enumerate(rows):
+        if not wishes.allows(row) or (row.segment not in OWNED and row.id not in wishes.prices):
+            continue
         price = wishes.price(row)
-        if price is None or not wishes.allows(row) or (row.segment not in OWNED and row.id not in wishes.prices):
+        if price is None and listed and row.memory_mib is not None:
+            price = Price(UNPRICED_USD + row.memory_mib)
+        if price is None:
             continue
         if wishes.max_price_usd is not None and price.usd > wishes.max_price_usd:
             continue
@@ -145,7 +156,7 @@ def cheapest(
 ) -> tuple[list[Offer], list[Offer]]:
     """Up to ``limit`` offers to own and as many to rent, each the cheapest first; of a GPU to own the smallest set that does.
 
-    A dearer one is left out where a cheaper one loses no more quality and is as fast. With a limit on what is bought,
+    A dearer one is left out where a cheaper one loses no more quality and is nearly as fast. With a limit on what is bought,
     nothing is rented.
     """
     choices = _Choices(model, criteria, catalogue)
@@ -189,17 +200,15 @@ def _offers(trials: Iterable[Trial], choices: _Choices, smallest: bool) -> Itera
 
 
 def _undominated(priced: Iterable[tuple[float, list[Offer]]], limit: int) -> list[Offer]:
-    """First offers that are faster or lose less than every cheaper one; no dearer ones are made than that takes.
-
-    Where no speed is known, as of fine-tuning, a dearer one may be faster, and all are kept.
-    """
+    """First offers that are noticeably faster or lose less than every cheaper one; no dearer ones are made than that takes."""
 
     def dominated(offer: Offer) -> bool:
         choice = offer.choice
         if any(one.name == offer.name for one in kept):
             return True  # a dearer instance with the same cards
-        return bool(choice.speed) and any(
-            one.choice.speed >= choice.speed and one.choice.loss <= choice.loss for one in kept
+        pace = _pace(choice)
+        return bool(pace) and any(
+            _pace(one.choice) >= FASTER_SHARE * pace and one.choice.loss <= choice.loss for one in kept
         )
 
     kept: list[Offer] = []
@@ -210,3 +219,10 @@ def _undominated(priced: Iterable[tuple[float, list[Offer]]], limit: int) -> lis
         if len(kept) >= limit:
             break
     return kept[:limit]
+
+
+def _pace(choice: Choice) -> float:
+    """Speed of a choice; in fine-tuning the operations per second of its GPUs, which a step is made of, 0 if unknown."""
+    if choice.speed or choice.answer.deployment.workload.task == "inference":
+        return choice.speed
+    return sum([gpu.tflops.get("bf16", gpu.tflops.get("fp16", 0.0)) for gpu in choice.answer.deployment.gpus])

@@ -1,8 +1,6 @@
 """Models to run on given GPUs, each in its best choice of engine and scheme, the most capable first.
 
-How capable a model is cannot be read off its size, and no benchmark is known here, so no score is made up. What is
-known is how large a model is and when it came out; the order follows from what is generally found about both
-(``equivalent_billions``).
+The order follows from what is generally found about the size and the date of models (``catalogue.rows``).
 """
 
 from __future__ import annotations
@@ -39,18 +37,13 @@ USES = {
 }
 """Modalities of the models for each use."""
 
-MONTHS_TO_HALVE = 8
-"""Months in which the size needed for the same result halves: the slower of two measured rates. Parameters, by
-benchmarks of open models of 2023 to 2025, halve in 3.5 (Xiao et al. 2025, doi 10.1038/s42256-025-01137-0); training
-compute, by perplexity of models of 2012 to 2023, in 8 (5 to 14; Ho et al. 2024, arXiv 2403.05812)."""
-NEW_YEAR = 2026
-"""Year whose first of January is the day to which sizes are put forward, so that they change with no clock."""
-UNDATED_MONTHS = -36
-"""Months before that day at which a model of unknown date counts: three years."""
-
-
 FEWEST_BITS = 1.5
 """Bits per weight below which no scheme is: a model that exceeds the memory with fewer is not looked at."""
+
+
+SIZE_UNITS = ("m", "b", "t")
+SAME_SIZE = 0.75
+"""Share of the larger of two sizes from which on two models of a line are taken to be of the same size."""
 
 
 class Candidate(Record):
@@ -58,25 +51,8 @@ class Candidate(Record):
 
     model: Model
     equivalent_billions: float
-    """Result of the function of this name."""
+    """Result of the function of this name of the model's row."""
     choice: Choice
-
-
-def equivalent_billions(row: ModelRow) -> float:
-    """Billions of parameters that a model of January 2026 would need to be as capable, as far as size and date tell.
-
-    A mixture counts with the geometric mean of its total and active parameters: it knows more than a dense model of its
-    active size and less than one of its total.
-    """
-    size = (row.parameters * row.active_parameters) ** 0.5 / 1e9
-    return float(size * 2 ** (_months(row.released) / MONTHS_TO_HALVE))
-
-
-def _months(released: str | None) -> int:
-    """Months from the reference day to a release, negative before it; a year alone counts as its middle."""
-    if not released:
-        return UNDATED_MONTHS
-    return (int(released[:4]) - NEW_YEAR) * 12 + int(released[5:7] or 6) - 1
 
 
 def best_models(
@@ -84,26 +60,64 @@ def best_models(
 ) -> tuple[Candidate, ...]:
     """Select up to ``limit`` models, largest equivalent first, those whose best choice loses little quality ahead."""
     rows = [row for row in catalogue.model_rows() if row.modality in USES[use]]
-    rows.sort(key=lambda row: (-equivalent_billions(row), row.id))
+    rows.sort(key=lambda row: (-row.equivalent_billions, row.id))
     room_bytes = sum([gpu.memory_bytes for gpu in gpus]) + (criteria.keys.get("ram") or 0)
     if criteria.places_nothing:
         rows = [row for row in rows if row.parameters * FEWEST_BITS / 8 <= room_bytes]
     comfortable: list[Candidate] = []
+    lines = _Lines()
     others: list[tuple[ModelRow, Choice | None]] = []
     for done, row in enumerate(rows):
         criteria.attempts.step(done, len(rows))
         if len(comfortable) == limit:
             break
+        if lines.supersede(row):
+            continue
         model = catalogue.model(row.id)
         if not _suits(model, use, criteria):
             continue
         wanted = criteria.losing_at_most(COMFORTABLE_LOSS)
         choice = best_choice(model, gpus, wanted)
         if choice is not None and choice.comfortable:
-            comfortable.append(Candidate(model, equivalent_billions(row), choice))
+            comfortable.append(Candidate(model, row.equivalent_billions, choice))
+            lines.add(row)
         elif choice is not None or wanted is not criteria:
             others.append((row, choice if wanted is criteria else None))
-    return (*comfortable, *_others(others, gpus, criteria, catalogue, limit - len(comfortable)))
+    return (*comfortable, *_others(others, gpus, criteria, catalogue, lines, limit - len(comfortable)))
+
+
+class _Lines:
+    """Models that are listed, by their line: a name without versions and sizes, as Qwen3.8 27B and Qwen3.6 27B share."""
+
+    def __init__(self) -> None:
+        self._listed: dict[str, list[ModelRow]] = {}
+
+    def add(self, row: ModelRow) -> None:
+        """Note that a model is listed."""
+        self._listed.setdefault(_line(row.id), []).append(row)
+
+    def supersede(self, row: ModelRow) -> bool:
+        """Return True if a model of the same line and size that is not older is listed."""
+        return any(
+            (one.released or "") >= (row.released or "")
+            and _alike(one.parameters, row.parameters)
+            and _alike(one.active_parameters, row.active_parameters)
+            for one in self._listed.get(_line(row.id), ())
+        )
+
+
+def _alike(one: int, other: int) -> bool:
+    return min(one, other) >= SAME_SIZE * max(one, other)
+
+
+def _line(name: str) -> str:
+    """Id of a model without its versions and sizes: ``qwen`` of ``qwen3.8-27b``, ``glm-flash`` of ``glm-5.3-flash``."""
+    words = [part.rstrip("0123456789.") for part in name.split("-") if not _is_size(part)]
+    return "-".join([word for word in words if word])
+
+
+def _is_size(part: str) -> bool:
+    return part[-1:] in SIZE_UNITS and any(letter.isdigit() for letter in part)
 
 
 def _others(
@@ -111,6 +125,7 @@ def _others(
     gpus: tuple[Gpu, ...],
     criteria: Criteria,
     catalogue: Listing,
+    lines: _Lines,
     limit: int,
 ) -> Iterator[Candidate]:
     """Yield up to ``limit`` candidates that lose more, of rows with their choice where it was found already.
@@ -120,11 +135,14 @@ def _others(
     for row, known in rows:
         if limit <= 0:
             return
+        if lines.supersede(row):
+            continue
         model = catalogue.model(row.id)
         choice = known or best_choice(model, gpus, criteria)
         if choice is not None:
             limit -= 1
-            yield Candidate(model, equivalent_billions(row), choice)
+            lines.add(row)
+            yield Candidate(model, row.equivalent_billions, choice)
 
 
 def _suits(model: Model, use: str, criteria: Criteria) -> bool:

@@ -76,6 +76,11 @@ SHARE_BANDS = (0.8, 0.5, 0.2, 0.05)
 PRICE_BANDS = ((0, 1), (2500, 3), (12_000, 4))
 """Upper bounds in US dollars and numbers of the price bands; dearer is the last band."""
 UNKNOWN_PRICE_USD = 12_000
+SLOW_SPEEDS = (5.0, 2.5, 1.0)
+"""Tokens per second below which a remedy that costs speed is in band 3, 4 and 5 at least: people read five (238 words a
+minute, Brysbaert 2019, doi 10.1016/j.jml.2019.104047, at four tokens to three words)."""
+POOR = "severe"
+"""Label of quality that is not offered unless all remedies are requested, or the requested deployment has it."""
 RENTED_HOURS = 1000
 """Hours for which the rent of a card counts as its price: half a year of working days."""
 TIGHT_BAND, LAST_BAND = 3, 5
@@ -163,8 +168,8 @@ class Question:
         self.base: dict[str, object] = {}
         self.first = asked
         """Answer to the deployment as it was requested, whatever ``base`` changes."""
-        self.smaller: dict[str, list[ModelRow]] = {}
-        """Rows of smaller models by the beginnings of their ids; empty until ``models`` has searched."""
+        self.smaller: list[ModelRow] | None = None
+        """Rows of smaller models; None until ``models`` has searched."""
         self.file: tuple[int, int] | None = None
         """Bytes on each GPU of a GGUF file that was estimated whole, and the room it left: others are predicted from
         these."""
@@ -273,8 +278,12 @@ def find(
             if "context" in proposal.changes and not _is_limited(proposal.answer):
                 continue
             remedy = _remedy(proposal, question, before, request)
+            if remedy.quality[0] == POOR != asked.quality[0] and not everything:
+                continue
             enough = enough or (proposal.kind in AT_HAND and remedy.cost[0] <= BEARABLE_BAND)
-            key = proposal.kind, tuple(sorted(remedy.changes.items()))
+            # What is bought and what is rented may be the same card; other remedies of equal changes are one.
+            kind = proposal.kind if "gpu" in remedy.changes else ""
+            key = kind, tuple(sorted(remedy.changes.items()))
             if key not in found or remedy.cost < found[key].cost:
                 found[key] = remedy
     ranked = sorted(found.values(), key=lambda remedy: remedy.cost)
@@ -359,7 +368,7 @@ def cost(proposal: Proposal, label: str, before: Rate | None, rate: Rate | None)
     money = UNKNOWN_PRICE_USD if price is None else price
     bands = (
         QUALITY_BANDS.get(label, UNKNOWN_QUALITY_BAND),
-        1 if before is None or rate is None else _share_band(rate.expected / before.expected),
+        1 if before is None or rate is None else _speed_band(before, rate),
         _share_band(proposal.kept),
         next((band for most, band in PRICE_BANDS if money <= most), LAST_BAND),
         proposal.effort,
@@ -367,6 +376,12 @@ def cost(proposal: Proposal, label: str, before: Rate | None, rate: Rate | None)
     )
     speed = 0 if rate is None else round(rate.expected * 1000)
     return max(bands), sum(bands), proposal.effort, *bands, money, -speed
+
+
+def _speed_band(before: Rate, after: Rate) -> int:
+    band = _share_band(after.expected / before.expected)
+    slow = sum([after.expected < least for least in SLOW_SPEEDS])
+    return max(band, TIGHT_BAND - 1 + slow) if slow and band > 1 else band
 
 
 def _share_band(share: float) -> int:

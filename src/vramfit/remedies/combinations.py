@@ -7,19 +7,29 @@ from __future__ import annotations
 
 from vramfit.engines import engine, names
 from vramfit.quantization import find_scheme
-from vramfit.remedies import Proposal, hardware, models, settings, weights
+from vramfit.remedies import Proposal, hardware, settings, weights
 from vramfit.workload.common import CLASSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vramfit.remedies import Changes, Question
 
     Strategy = Callable[[Question], Iterator[Proposal]]
 
-UPON_WEIGHTS = (weights.offloaded, settings.settings, hardware.several, hardware.bigger, hardware.rented)
+
+def _bought(question: Question) -> Iterator[Proposal]:
+    """Cheapest cards to buy, be they more of the same or bigger; with ``everything`` each."""
+    found = [*hardware.several(question), *hardware.bigger(question)]
+    found.sort(key=lambda one: (one.answer.verdict.word != "fits", one.price_usd is None, one.price_usd))
+    yield from found if question.everything else found[:1]
+
+
+UPON_WEIGHTS = (weights.offloaded, settings.settings, _bought, hardware.rented)
 """Strategies applied upon fewer bits per weight."""
+UPON_TIGHT = (settings.settings,)
+"""Strategies applied where fewer bits per weight fit, but only just: the one that leaves most of what was asked counts."""
 UPON_CACHE = (settings.settings, weights.offloaded)
 
 
@@ -33,7 +43,6 @@ def pairs(question: Question) -> Iterator[Proposal]:
             if before.workload.kv_cache_type in settings.WIDE_TYPES:
                 summary = f"quantize the KV cache to {kind}"
                 yield from _both(question, "quantize-kv", {"kv_cache_type": kind}, summary, UPON_CACHE)
-    yield from _smaller_quantized(question)
 
 
 def triples(question: Question) -> Iterator[Proposal]:
@@ -50,7 +59,7 @@ def triples(question: Question) -> Iterator[Proposal]:
             yield from found if question.everything else _most_kept(found)
 
 
-def _most_kept(found: Iterator[Proposal]) -> list[Proposal]:
+def _most_kept(found: Iterable[Proposal]) -> list[Proposal]:
     """Return the proposal that leaves most of what was asked, among those that fit if any does; none of none.
 
     Requests that wait lose nothing, which a shorter context does.
@@ -116,26 +125,18 @@ def _both(
     question: Question, kind: str, changes: Changes, summary: str, strategies: tuple[Strategy, ...]
 ) -> Iterator[Proposal]:
     half = question.upon(changes)
-    if half is None or half.improves(half.asked):
+    if half is None or half.asked.verdict.word == "fits":
         return
     engine_too = "engine" in changes
-    for strategy in strategies:
+    tight = half.improves(half.asked)
+    for strategy in UPON_TIGHT if tight else strategies:
         if strategy is settings.settings and half.asked.weights_short:
             continue
-        for found in strategy(half):
-            if found.kind == kind == "quantize-kv":
-                continue
+        usable = [
+            one
+            for one in strategy(half)
+            if one.kind != "quantize-kv" or kind != "quantize-kv"
+            if not tight or one.answer.verdict.word == "fits"
+        ]
+        for found in _most_kept(usable) if tight and not question.everything else usable:
             yield joined(kind, changes, summary, found, 2 if engine_too else 1)
-
-
-def _smaller_quantized(question: Question) -> Iterator[Proposal]:
-    """A smaller model in fewer bits, where none fits as asked."""
-    before = question.asked.deployment
-    if next(models.smaller(question), None) is not None:
-        return
-    module = engine(before.engine)
-    for word in CLASSES[CLASSES.index(before.scheme.precision) + 1 :]:
-        found = list(models.smaller_as(question, module.scheme_of_class[word], word))
-        yield from found
-        if found and not question.everything:
-            return

@@ -20,6 +20,8 @@ NODES = (2, 4)
 """Numbers of machines of eight that are tried."""
 OWNED = ("consumer", "workstation")
 """Segments of cards that people buy one at a time; the others are rented, or come as whole servers."""
+BUILT_IN = ("laptop",)
+"""Segments of GPUs of which nobody puts another one beside."""
 BIGGER_OFFERS = 2
 RENTED_TRIES = 8
 """Number of offers tried, cheapest first, before renting is given up by default."""
@@ -50,7 +52,7 @@ def raised(question: Question) -> Iterator[Proposal]:
     if after is not None:
         text = words.format(size=limit // GIB, mib=limit // MIB, pages=limit // PAGE_BYTES)
         trade = f"{kept // GIB} GiB are left to the system and to other programs"
-        proposal = Proposal("engine-setting", {"usable": f"{limit // GIB}GiB"}, text, trade, after, 2)
+        proposal = Proposal("engine-setting", {"usable": f"{limit // GIB}GiB"}, text, trade, after, 1)
         yield from question.best([proposal])
 
 
@@ -58,7 +60,7 @@ def several(question: Question) -> Iterator[Proposal]:
     """Smallest number of the card that holds the deployment; machines of eight where eight cards do not."""
     gpus = question.asked.deployment.gpus
     card = gpus[0]
-    if any(gpu.id != card.id for gpu in gpus) or card.unified or card.vendor == "custom":
+    if any(gpu.id != card.id for gpu in gpus) or card.unified or card.vendor == "custom" or card.segment in BUILT_IN:
         return
     # No card holds more than it offers, so fewer cards than this need not be tried.
     offers = max(1, min(question.asked.verdict.usable_bytes))
@@ -66,7 +68,7 @@ def several(question: Question) -> Iterator[Proposal]:
     counts = [count for count in COUNTS if count > len(gpus) and (count >= least or _replicated(question))]
     proposals = list(question.best((_split(question, card, count) for count in counts), one=True))
     yield from proposals
-    if not proposals:
+    if not proposals and (card.segment not in OWNED or question.everything):
         machines = [count for count in NODES if count * COUNTS[-1] > len(gpus)]
         yield from question.best((_nodes(question, card, count) for count in machines), one=True)
 
@@ -78,14 +80,7 @@ def _replicated(question: Question) -> bool:
 
 def _split(question: Question, card: Gpu, count: int) -> Proposal | None:
     before = question.asked.deployment
-    changes: dict[str, object] = {"gpu": f"{count}x{card.id}"}
-    if "tensor_parallel" in question.asked.estimate.settings:
-        changes |= {"tensor_parallel": count, "pipeline_parallel": 1}
-    sharded = ""
-    if before.workload.task != "inference" and before.workload.training.sharding == "none":
-        stated = question.states("zero_stage")
-        changes |= {"zero_stage": 3} if stated else {"sharding": "fsdp"}
-        sharded = " with ZeRO stage 3" if stated else " with FSDP"
+    changes, sharded = _spread(question, card.id, count)
     after = question.attempt(changes)
     if after is None:
         return None
@@ -102,6 +97,19 @@ def _split(question: Question, card: Gpu, count: int) -> Proposal | None:
         3,
         price_usd=price,
     )
+
+
+def _spread(question: Question, gpu: str, count: int) -> tuple[dict[str, object], str]:
+    """Changes that spread the deployment over so many cards, and words for how a fine-tuning shards its states."""
+    work = question.asked.deployment.workload
+    changes: dict[str, object] = {"gpu": gpu if count == 1 else f"{count}x{gpu}"}
+    if "tensor_parallel" in question.asked.estimate.settings:
+        changes |= {"tensor_parallel": count, "pipeline_parallel": 1}
+    if count == 1 or work.task == "inference" or work.training.sharding != "none":
+        return changes, ""
+    if question.states("zero_stage"):
+        return {**changes, "zero_stage": 3}, " with ZeRO stage 3"
+    return {**changes, "sharding": "fsdp"}, " with FSDP"
 
 
 def _interconnect(after: Answer, card: Gpu) -> str:
@@ -200,9 +208,7 @@ def _offers(question: Question) -> Iterator[Proposal | None]:
         if kind in estimated or offer.gpu in fitting or (len(estimated) == RENTED_TRIES and not question.everything):
             continue
         estimated.add(kind)
-        changes: dict[str, object] = {"gpu": offer.gpu if offer.gpus == 1 else f"{offer.gpus}x{offer.gpu}"}
-        if "tensor_parallel" in question.asked.estimate.settings:
-            changes |= {"tensor_parallel": offer.gpus, "pipeline_parallel": 1}
+        changes, sharded = _spread(question, offer.gpu, offer.gpus)
         after = question.attempt(changes)
         if after is None:
             continue
@@ -217,7 +223,7 @@ def _offers(question: Question) -> Iterator[Proposal | None]:
             "as_of": offer.as_of,
         }
         trade = f"about ${offer.usd_per_hour:.2f}/h at {place}, as of {offer.as_of}"
-        yield Proposal("cloud-gpu", changes, f"rent {_named(after)}", trade, after, 3, cloud=cloud)
+        yield Proposal("cloud-gpu", changes, f"rent {_named(after)}{sharded}", trade, after, 3, cloud=cloud)
 
 
 def _named(after: Answer) -> str:

@@ -20,6 +20,9 @@ CACHE_STEPS = ("fp8", "q8_0", "int8", "q5_1", "q5_0", "q4_1", "iq4_nl", "q4_0", 
 """Element types of a quantized cache, best first; of those that an engine offers, the first and the smallest are
 usual."""
 CACHE_USUAL = ("fp8", "q8_0", "q4_0", "int4")
+LEAST_TOKENS = 2048
+"""Tokens of context below which less than half of what was requested is no use: the window that Ollama long gave
+(ollama ``docs/faq.md`` until 0.6: "a context window size of 2048 tokens")."""
 LEAST_KEPT = 1 / 32
 """Least share of the requested context or sequences that counts as a remedy."""
 
@@ -85,6 +88,8 @@ def _shorter(question: Question) -> Proposal | None:
     if found is None:
         return None
     tokens, proposal_answer = found
+    if tokens < min(LEAST_TOKENS, asked / 2) and not question.everything:
+        return None
     return Proposal(
         "shorten-context",
         {"context": tokens},

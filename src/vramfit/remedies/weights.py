@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 FILES = "gguf"
 """Family of schemes whose files can be run with a part of them left to the CPU."""
-NATIVE = "MXFP4_MOE"
+NATIVE, RELEASED_IN = "MXFP4_MOE", "mxfp4"
+"""File type for the experts of a mixture that was released in 4-bit floats, and the type of such a release."""
 TERNARY = "TQ"
 """Prefix of types for models trained with ternary weights, which cannot store others."""
 HOPELESS_RATIO = 1.05
@@ -133,7 +134,7 @@ def _file_types(question: Question) -> Iterator[Scheme]:
     """GGUF types in the order of quality, MXFP4 first for a release in it; no class is sorted before it is needed."""
     before = question.asked.deployment
     mixture = before.model.has_experts
-    released = before.model.dtype == "mxfp4" and _lower(before.scheme, SCHEMES[NATIVE])
+    released = before.model.dtype == RELEASED_IN and _lower(before.scheme, SCHEMES[NATIVE])
     if released:
         yield SCHEMES[NATIVE]
     for word in CLASSES[CLASSES.index(before.scheme.precision) :]:
@@ -181,7 +182,8 @@ def offloaded(question: Question) -> Iterator[Proposal]:
     base: dict[str, object] = {}
     scheme = before.scheme
     if scheme.family != FILES:
-        scheme = _usual(name, before.scheme.precision)
+        released = before.model.dtype == RELEASED_IN
+        scheme = SCHEMES[NATIVE] if released else _usual(name, before.scheme.precision)
         base = {"quant": scheme.id}
     if name != before.engine:
         base = {"engine": name, **base}

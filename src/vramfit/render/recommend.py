@@ -125,14 +125,14 @@ def _parts(report: Object) -> list[tuple[str, list[Object]]]:
     found: list[Object] = list(report["recommendations"])
     if report["model"] is None:
         return [("", found)] if found else []
-    owned = [one for one in found if one["cost"]["price_usd"] is not None]
-    rented = [one for one in found if one["cost"]["price_usd"] is None]
+    owned = [one for one in found if one["cost"]["usd_per_hour"] is None]
+    rented = [one for one in found if one["cost"]["usd_per_hour"] is not None]
     return [(heading, part) for heading, part in (("To own", owned), ("To rent", rented)) if part]
 
 
 def _shown(report: Object, part: Sequence[Object]) -> tuple[Shown, ...]:
     """Columns for people that have something to say of one of the recommendations."""
-    prices = RENT_COLUMNS if report["model"] and part[0]["cost"]["price_usd"] is None else PRICE_COLUMNS
+    prices = RENT_COLUMNS if report["model"] and part[0]["cost"]["usd_per_hour"] is not None else PRICE_COLUMNS
     columns = MODEL_COLUMNS if report["model"] is None else (*GPU_COLUMNS, *prices)
     return tuple([one for one in (*columns, *CHOICE_COLUMNS) if any(one.text(each) for each in part)])
 
@@ -153,10 +153,10 @@ def _notes(report: Object) -> Iterator[str]:
         )
         return
     if all(one["tokens_per_second"] is None for one in found):
-        yield "The cheapest first; how fast each is, is not modelled."
+        yield "The cheapest first; a dearer offer is listed where its GPUs compute faster: how fast each trains is not modelled."
     else:
-        yield "A dearer offer is listed where it is faster or loses less quality."
-    owned = [one["cost"] for one in found if one["cost"]["price_usd"] is not None]
+        yield "A dearer offer is listed where it is a quarter faster or loses less quality."
+    owned = [one["cost"] for one in found if one["cost"]["usd_per_hour"] is None]
     if owned:
         yield (
             "Prices are list prices at launch where --price ID=USD@DATE states no other."
@@ -166,7 +166,10 @@ def _notes(report: Object) -> Iterator[str]:
     if dates:
         read = ", ".join(f"{provider} {date}" for provider, date in sorted(dates.items()))
         yield f"Rents move weekly; these were read as of: {read}."
-    yield "GPUs whose price is not known are left out: see vramfit matrix."
+    if any(cost["price_usd"] is None for cost in owned):
+        yield "Where no price is known, the least memory comes first; --price ID=USD states one."
+    else:
+        yield "GPUs whose price is not known are left out unless --vendor asks for them: see vramfit matrix."
 
 
 def _speed(one: Object) -> str:
@@ -180,7 +183,8 @@ def _context(one: Object) -> str:
 
 
 def _price(one: Object) -> str:
-    return f"${one['cost']['price_usd']:,}"
+    price = one["cost"]["price_usd"]
+    return "not known" if price is None else f"${price:,}"
 
 
 def _rent(one: Object) -> str:

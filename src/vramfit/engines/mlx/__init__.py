@@ -91,6 +91,10 @@ class Mlx(Engine[int | None, MlxKeys]):
             (Rule("its CUDA back end needs compute capability 7.5", source, below(7, 5)),), gpus, scheme, work
         )
 
+    def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
+        """Return True on Apple's machines: the CUDA back end was not measured."""
+        return all(gpu.vendor == "apple" for gpu in gpus)
+
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
         """Remark that the arrays of the CUDA back end are taken to be those of Metal, if a card of NVIDIA's is asked."""
         if deployment.gpus[0].vendor == "apple":
