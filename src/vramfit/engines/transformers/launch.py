@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate
 
+EMBEDDER, RERANKER = "AutoModel", "AutoModelForSequenceClassification"
+READERS = (EMBEDDER, RERANKER)
+"""Classes of models that read a text and generate none."""
+
 
 def command(deployment: Deployment, estimate: Estimate) -> str:
     """Write code that loads the model with the estimate's placement and generates in the context, or that trains it."""
@@ -27,10 +31,16 @@ def command(deployment: Deployment, estimate: Estimate) -> str:
         where = f"device_map='auto', max_memory={{{', '.join(limits)}, 'cpu': {estimate.host.weights_bytes}}}"
     eager = "" if work.flash_attention else ", attn_implementation='eager'"
     parts, loading = _loading(deployment)
+    read = _kind(deployment) in READERS
+    answer = f"model(**inputs)  # of up to {work.context} tokens" if read else _generated(deployment, used)
     return (
         f"{parts}; model = {_kind(deployment)}.from_pretrained({repository(deployment)!r}, {loading}{eager}, {where})"
-        f"; answer = model.generate(**inputs, max_length={work.context}){_about(deployment, used)}"
+        f"; answer = {answer}"
     )
+
+
+def _generated(deployment: Deployment, used: Mapping[str, object]) -> str:
+    return f"model.generate(**inputs, max_length={deployment.workload.context}){_about(deployment, used)}"
 
 
 def _about(deployment: Deployment, used: Mapping[str, object]) -> str:
@@ -70,7 +80,16 @@ def _training(deployment: Deployment) -> str:
 
 
 def _kind(deployment: Deployment) -> str:
-    return "AutoModelForImageTextToText" if deployment.model.vision is not None else "AutoModelForCausalLM"
+    """Class of transformers that loads the model: by what it reads, and by whether it generates."""
+    model = deployment.model
+    mixers = {mixer.kind for group in model.layers for mixer in group.mixers}
+    if model.vision is not None:
+        return "AutoModelForImageTextToText"
+    if "cross" in mixers:
+        return "AutoModelForSeq2SeqLM" if model.audio is None else "AutoModelForSpeechSeq2Seq"
+    if model.modality == "embedding":
+        return EMBEDDER
+    return RERANKER if "encoder" in mixers and model.modality == "reranker" else "AutoModelForCausalLM"
 
 
 def _loading(deployment: Deployment) -> tuple[str, str]:
