@@ -81,9 +81,8 @@ def draw_legend(page: Page, estimates: Sequence[Object]) -> None:
     amount = f" {gib(next(iter(usable)))}" if len(usable) == 1 and None not in usable else ""
     several = any(len(gpu_devices(e)) > 1 for e in estimates)
     by = f" by {estimates[0]['engine']}" if _shared(estimates) else ""
-    items.append(
-        [(MARK, _PART_STYLES[MARK]), (f" usable{by}{amount}{' on the fullest GPU' if several else ''}", "dim")]
-    )
+    items.append([(MARK, _PART_STYLES[MARK]), (f" usable{by}{amount}", "dim")])
+    items += [[("on the fullest GPU", "dim")]] if several else []
     page.packed(items, indent=2)
 
 

@@ -30,7 +30,7 @@ READABLE_WIDTH = 120
 GAP = 2
 """Spaces between columns."""
 CLOSE = 1
-"""Spaces between columns that would not stand side by side otherwise."""
+"""Spaces before a column of numbers that would not stand beside the others otherwise."""
 
 _NARROWEST_PROSE = 10
 _NARROWEST_COLUMN = 24
@@ -186,7 +186,7 @@ class Page:
         widths = [self.column_width(column) for column in columns]
         for place, column in enumerate(columns):
             if column is prose:
-                room = self.width - indent - sum(widths) + widths[place] - gap * (len(widths) - 1)
+                room = self.width - indent - sum(widths) + widths[place] - _gaps(columns, gap)
                 widths[place] = max(_NARROWEST_PROSE, min(widths[place], room))
         depth = max(column.heading.count("\n") for column in columns)
         for row in range(depth + 1 if any(column.heading for column in columns) else 0):
@@ -209,7 +209,7 @@ class Page:
         line, below = Text(" " * indent), []
         for cell, column, width in zip(cells, columns, widths, strict=True):
             if column is not columns[0]:
-                line.append(" " * gap)
+                line.append(" " * (gap if column.right else GAP))
             text = self.text(cell)
             if column is prose:
                 lead = " " * (len(text.plain) - len(text.plain.lstrip(" ")))
@@ -232,7 +232,7 @@ class Page:
         widths = [
             min(self.column_width(column), _NARROWEST_COLUMN if column is prose else self.width) for column in columns
         ]
-        return indent + sum(widths) + gap * (len(widths) - 1) > self.width
+        return indent + sum(widths) + _gaps(columns, gap) > self.width
 
     def column_width(self, column: Column) -> int:
         """Cells that the widest text of a column takes."""
@@ -244,6 +244,11 @@ class Page:
         if not self._plain:
             return text
         return text.translate(_ASCII).encode(self._encoding, "replace").decode(self._encoding)
+
+
+def _gaps(columns: Sequence[Column], gap: int) -> int:
+    """Cells between all columns: words keep their distance from the numbers before them."""
+    return sum(gap if column.right else GAP for column in columns[1:])
 
 
 def _spaced(svg: str) -> str:
@@ -269,7 +274,7 @@ def _breaks(text: str, width: int) -> list[int]:
     return found
 
 
-_UNITS = frozenset(("GiB", "MiB", "GB", "MB", "GB/s", "TB/s", "B", "M", "tokens/s"))
+_UNITS = frozenset(("GiB", "MiB", "GB", "MB", "GB/s", "TB/s", "B", "M", "tokens/s", "s", "min"))
 """Units that stay on the line of their number."""
 
 

@@ -27,6 +27,8 @@ _LABELLED = 7
 """Columns before the lines on GPU, model and run."""
 _REST = "the rest in RAM"
 """End of a summary whose share in RAM is what the GPU does not hold."""
+_LONGEST = 70
+"""Columns of a remedy's summary that is broken rather than have a figure left out."""
 _ROOM_FOR_COSTS = 50
 """Columns beside the remedies that suffice for what each of them costs."""
 
@@ -90,7 +92,7 @@ def draw_remedies(page: Page, title: str, remedies: Sequence[Object]) -> None:
     lead = Column("", ["  " + _summary(remedy) for remedy in remedies], right=False)
     needed = Column("needed\nGiB", [figure(remedy["required_bytes"]) for remedy in remedies])
     figures = list(_figures(remedies))
-    if page.fits([lead, needed, *figures], 0):
+    if page.fits([lead, needed, *figures], 0) or page.room([needed, *figures], 0) >= _LONGEST:
         figures = [needed, *figures]
     if len(title) <= page.room(figures, 0):
         lead = replace(lead, heading=title, style="bold")
