@@ -126,12 +126,12 @@ def test_numbers_stand_closer_before_a_table_is_broken() -> None:
     """One space between numbers where that makes one table, or keeps the parts with their sum; words keep two."""
     told = golden.recorded("ollama-fits")
     hundred = drawn(told, 100).splitlines()
-    eighty = drawn(golden.recorded("vllm-exceeds"), 60).splitlines()
+    sixty = drawn(golden.recorded("vllm-exceeds"), 60).splitlines()
 
     assert [line for line in hundred if line.startswith("  GiB ")] == [
         "  GiB         weights cache compute overhead needed  free  RAM context users  per s  loss"
     ]
-    assert "  fp16         61.03  1.00    0.69     1.58  64.31 −42.24" in eighty
+    assert "  fp16        61.03  1.00    0.69     1.58  64.31 −42.24" in sixty
 
 
 def test_costs_of_remedies_where_there_is_room() -> None:

@@ -82,7 +82,7 @@ def draw_legend(page: Page, estimates: Sequence[Object]) -> None:
     several = any(len(gpu_devices(e)) > 1 for e in estimates)
     by = f" by {estimates[0]['engine']}" if _shared(estimates) else ""
     items.append([(MARK, _PART_STYLES[MARK]), (f" usable{by}{amount}", "dim")])
-    items += [[("on the fullest GPU", "dim")]] if several else []
+    items += [[("(fullest GPU)", "dim")]] if several else []
     page.packed(items, indent=2)
 
 

@@ -89,7 +89,7 @@ def _remedies(page: Page, section: Section) -> int:
 
 def draw_remedies(page: Page, title: str, remedies: Sequence[Object]) -> None:
     """Draw a table of remedies, below ``title``: what is changed, and what that gives."""
-    lead = Column("", ["  " + _summary(remedy) for remedy in remedies], right=False)
+    lead = Column("", ["  " + summary_of(remedy) for remedy in remedies], right=False)
     needed = Column("needed\nGiB", [figure(remedy["required_bytes"]) for remedy in remedies])
     figures = list(_figures(remedies))
     if page.fits([lead, needed, *figures], 0) or page.room([needed, *figures], 0) >= _LONGEST:
@@ -124,7 +124,7 @@ def _speed(remedy: Object) -> str:
     return NONE if rate is None else tokens_per_second(rate)
 
 
-def _summary(remedy: Object) -> str:
+def summary_of(remedy: Object) -> str:
     """Summary of a remedy with its price and its share in RAM, where it has them.
 
     Makers of cards are left out, and so is the size of a file, which is in another unit.
