@@ -38,7 +38,7 @@ def test_the_ratio() -> None:
 @pytest.mark.parametrize("colour", ALL)
 def test_every_colour_can_be_read(colour: str, background: str) -> None:
     """3 to 1 is what bold text and graphics need."""
-    assert contrast(tuple(Color.parse(colour).get_truecolor()), BACKGROUNDS[background]) >= 3
+    assert contrast(Color.parse(colour).get_truecolor(), BACKGROUNDS[background]) >= 3
 
 
 def test_none_is_of_the_terminals_own_palette() -> None:

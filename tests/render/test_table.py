@@ -330,7 +330,7 @@ def test_a_card_known_by_its_size_alone() -> None:
     text = drawn(told, details=True)
 
     assert "fits a custom GPU with 24GiB in INT8 and INT4, not in FP16" in text
-    assert "GPU    custom GPU with 24GiB, 24.00 GiB\nModel" in text
+    assert "GPU    custom GPU with 24GiB\nModel" in text
     assert "driver" not in text
     assert " box" not in text
 

@@ -80,7 +80,8 @@ def draw_legend(page: Page, estimates: Sequence[Object]) -> None:
     usable = {device["usable_bytes"] for e in estimates for device in gpu_devices(e)}
     amount = f" {gib(next(iter(usable)))}" if len(usable) == 1 and None not in usable else ""
     several = any(len(gpu_devices(e)) > 1 for e in estimates)
-    by = f" by {estimates[0]['engine']}" if _shared(estimates) else ""
+    engines = {one["engine"] for one in estimates}
+    by = f" by {next(iter(engines))}" if len(engines) == 1 and _shared(estimates) else ""
     items.append([(MARK, _PART_STYLES[MARK]), (f" usable{by}{amount}", "dim")])
     items += [[("(fullest GPU)", "dim")]] if several else []
     page.packed(items, indent=2)
@@ -96,6 +97,11 @@ def _shared(estimates: Sequence[Object]) -> bool:
     offers = {device["usable_bytes"] for one in estimates for device in gpu_devices(one)}
     whole = {kind.get("usable_bytes") for one in estimates for kind in one["gpu"].get("gpus") or [one["gpu"]]}
     return None not in offers and None not in whole and max(offers, default=0) < max(whole, default=0)
+
+
+def has_figures(estimates: Sequence[Object]) -> bool:
+    """True if the memory of one of the estimates is known, or that of its weights."""
+    return any(pick(one, "required_bytes.expected") or pick(one, "breakdown.weights") for one in estimates)
 
 
 def draw_table(page: Page, estimates: Sequence[Object]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import replace
-from vramfit.render.account import draw_bars, draw_figures, draw_legend, verdict_span
+from vramfit.render.account import draw_bars, draw_figures, draw_legend, has_figures, verdict_span
 from vramfit.render.fields import RUNS, gpu_devices, pick, tokens_per_second
 from vramfit.render.headline import parted_refusal, without_makers
 from vramfit.render.ledger import rule
@@ -48,7 +48,7 @@ def draw_screen(page: Page, section: Section) -> None:
     if draw_bars(page, estimates):
         draw_legend(page, estimates)
     page.blank()
-    if any(pick(one, "required_bytes.expected") or pick(one, "breakdown.weights") for one in estimates):
+    if has_figures(estimates):
         draw_figures(page, estimates)
     _asides(page, section)
     rest = _remedies(page, section)
