@@ -47,7 +47,8 @@ def of_row(section: Section, estimate: Object) -> str:
     """Phrase naming the row that is meant, where there are several."""
     if len(section.estimates) == 1:
         return ""
-    if by_class(section.estimates):
+    # Where the first row is the released form, the rows are called by their schemes too, as in the headline.
+    if by_class(section.estimates) and section.first["quant"]["class"] == "fp16":
         return f", {estimate['quant']['class']}"
     return f", {labels(section.estimates)[section.estimates.index(estimate)]}"
 

@@ -133,7 +133,7 @@ def summary_of(remedy: Object) -> str:
     text, file, rest = str(remedy["summary"]).partition(", a file of ")
     text += rest.partition(" GB")[2].removeprefix(",") if file else ""
     if "gpu" in remedy["changes"]:
-        text = without_makers(text)
+        text = _sized_once(without_makers(text))
     if host and text.endswith(_REST):
         text = f"{text.removesuffix(_REST)}{gib(host, 1)} in RAM"
     elif host and text.endswith(" in RAM"):
@@ -141,6 +141,13 @@ def summary_of(remedy: Object) -> str:
     if cloud:
         return f"{text}, ${cloud['usd_per_hour']:,.2f}/h"
     return f"{text}, ${price:,}" if price else text
+
+
+def _sized_once(text: str) -> str:
+    """Text without the size behind a card whose name has it: ``RTX 3060 12GB (12 GB)``."""
+    before, _, behind = text.partition(" (")
+    size, gb, rest = behind.partition(" GB")
+    return before + rest.partition(")")[2] if gb and f" {size}GB" in before else text
 
 
 def _command(page: Page, section: Section) -> None:

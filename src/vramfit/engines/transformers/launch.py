@@ -1,4 +1,4 @@
-"""Python code that runs or trains a deployment with transformers, which is only written and never read.
+"""Python code that runs or trains a deployment with transformers; module ``script`` reads what is written here.
 
 Arguments are those of transformers 5.24.0; tests/launch/flags.yaml records them, and those of what trains, which stands
 with the trainers.
@@ -7,16 +7,13 @@ with the trainers.
 from __future__ import annotations
 
 from vramfit.engines.naming import DTYPES, repository
+from vramfit.engines.transformers.script import EMBEDDER, READERS, RERANKER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vramfit.engines.interface import Deployment, Estimate
-
-EMBEDDER, RERANKER = "AutoModel", "AutoModelForSequenceClassification"
-READERS = (EMBEDDER, RERANKER)
-"""Classes of models that read a text and generate none."""
 
 
 def command(deployment: Deployment, estimate: Estimate) -> str:
@@ -32,11 +29,17 @@ def command(deployment: Deployment, estimate: Estimate) -> str:
     eager = "" if work.flash_attention else ", attn_implementation='eager'"
     parts, loading = _loading(deployment)
     read = _kind(deployment) in READERS
-    answer = f"model(**inputs)  # of up to {work.context} tokens" if read else _generated(deployment, used)
+    answer = f"model(**inputs)  # {', '.join(_read(deployment))}" if read else _generated(deployment, used)
     return (
         f"{parts}; model = {_kind(deployment)}.from_pretrained({repository(deployment)!r}, {loading}{eager}, {where})"
         f"; answer = {answer}"
     )
+
+
+def _read(deployment: Deployment) -> list[str]:
+    """What the inputs of a model that generates nothing are."""
+    work = deployment.workload
+    return [f"{work.context} tokens", *([f"{work.parallel} sequences"] if work.parallel > 1 else [])]
 
 
 def _generated(deployment: Deployment, used: Mapping[str, object]) -> str:
