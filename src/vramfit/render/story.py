@@ -91,7 +91,7 @@ def _figures_beside(estimates: Sequence[Object]) -> list[list[str]]:
 
 
 def _room(estimate: Object) -> str:
-    """What an estimate leaves or lacks; empty where that is not known, which the verdict says."""
+    """Memory that an estimate leaves or lacks; empty where that is not known, which the verdict says."""
     headroom = estimate.get("headroom_bytes")
     return "" if headroom is None else spare(headroom)
 

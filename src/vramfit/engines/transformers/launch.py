@@ -7,13 +7,16 @@ with the trainers.
 from __future__ import annotations
 
 from vramfit.engines.naming import DTYPES, repository
-from vramfit.engines.transformers.script import EMBEDDER, READERS, RERANKER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vramfit.engines.interface import Deployment, Estimate
+
+EMBEDDER, RERANKER = "AutoModel", "AutoModelForSequenceClassification"
+READERS = (EMBEDDER, RERANKER)
+"""Classes of models that read a text and generate none."""
 
 
 def command(deployment: Deployment, estimate: Estimate) -> str:
@@ -37,7 +40,7 @@ def command(deployment: Deployment, estimate: Estimate) -> str:
 
 
 def _read(deployment: Deployment) -> list[str]:
-    """What the inputs of a model that generates nothing are."""
+    """Tokens and sequences that are the inputs of a model that generates nothing."""
     work = deployment.workload
     return [f"{work.context} tokens", *([f"{work.parallel} sequences"] if work.parallel > 1 else [])]
 

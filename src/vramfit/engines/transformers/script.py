@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit.engines.transformers.launch import READERS
 from vramfit.errors import UsageError
 from vramfit.launch.code import Call, is_unknown
 from vramfit.training.commands.scripts import SEEING, first, is_loader, weights
@@ -10,9 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.launch.words import Process
 
-EMBEDDER, RERANKER = "AutoModel", "AutoModelForSequenceClassification"
-READERS = (EMBEDDER, RERANKER)
-"""Classes of models that read a text and generate none."""
 TYPES = {"float16": "fp16", "half": "fp16", "bfloat16": "bf16", "float32": "fp32", "float": "fp32"}
 """Schemes by PyTorch's names of types."""
 
