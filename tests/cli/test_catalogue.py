@@ -238,3 +238,17 @@ def test_one_entry_appended_twice_is_a_fault(config: Path, tmp_path: Path) -> No
 
     assert ran.code == 1
     assert 'the id "own-card" is used twice; the first one is on line 3' in ran.out
+
+
+def test_a_summary_on_a_terminal_is_two_tables(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aligned, no wider than the terminal, with every figure and source of the lines in a pipe."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    drawn = vramfit("catalogue", "summary", terminal=True).out
+    piped = [line.split("\t") for line in vramfit("catalogue", "summary").out.splitlines()]
+    lines = drawn.splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert "\t" not in drawn
+    assert len(piped) > 20
+    assert [row[0] for row in piped if not any(line.startswith(f"{row[0]} ") for line in lines)] == []

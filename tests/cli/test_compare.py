@@ -84,10 +84,28 @@ def test_for_people(path: str) -> None:
     ran = vramfit("compare", "chat", "long", "--file", path, terminal=True)
     same = vramfit("compare", "chat", "chat", "--file", path, terminal=True)
 
-    assert ran.out.startswith("A: chat\nB: long\n\nWhat differs\n            A      B\n  context   4,096  32,768\n")
-    assert "\nA fits; B fits\n" in ran.out
+    assert ran.out.startswith(
+        "A: chat  ✓ fits, 18.15 GiB free\nB: long  ✓ fits, 10.62 GiB free\n\n"
+        "What differs\n            A      B\n  context   4,096  32,768\n"
+    )
     assert "Nothing differs in the keys." in same.out
     assert " same\n" in same.out
+
+
+def test_what_one_engine_lacks_and_a_change_below_a_decimal() -> None:
+    """One GPU or machine of a server is no difference from an engine that has no such key; no figure is a signed zero."""
+    sides = ("vllm serve Qwen/Qwen3-8B --max-model-len 8192", "llama-server -m Qwen3-8B-Q8_0.gguf -c 8192")
+    servers = vramfit("compare", *sides, "-g", "rtx4090", "--offline", terminal=True).out
+    caches = ("kv-cache-type=f16", "kv-cache-type=fp8")
+    asked = ("-g", "rtx4090", "-m", "qwen3-8b", "--engine", "vllm")
+    small = vramfit("compare", *caches, *asked, terminal=True).out
+
+    assert "  max_num_seqs" in servers
+    assert "tensor_parallel" not in servers
+    assert "nodes" not in servers
+    assert "  requests in the cache  " in servers
+    overhead = next(line for line in small.splitlines() if line.startswith("  overhead "))
+    assert overhead.split()[-2].lstrip("-0.").isdigit()
 
 
 def test_formats(path: str) -> None:

@@ -100,6 +100,22 @@ def test_several_devices_and_a_command() -> None:
     assert "gpu0  " not in host
 
 
+def test_equal_devices_are_explained_once(tmp_path: Path) -> None:
+    """Two cards with equal shares are one account; two with other shares, and the host, have one each."""
+    server = ("-g", "2xl40s", "-m", "qwen3-8b", "--engine", "vllm", "--quant", "fp8")
+    spread = ("-g", "2xrtx3090", "-m", "llama-3.1-8b", "--quant", "Q4_K_M")
+    lines, others = [vramfit("explain", *asked, terminal=True).out.splitlines() for asked in (server, spread)]
+    markdown = vramfit("explain", *server, "--format", "markdown").out
+
+    assert [line.split("  ")[0] for line in lines if line.startswith("gpu")] == [
+        "gpu0 and gpu1, each", next(line for line in lines if line.startswith("gpu0 and gpu1: ")),
+    ]  # fmt: skip
+    assert "\n### gpu0 and gpu1, each: " in markdown
+    assert [line.split(" ")[0] for line in others if line.startswith(("gpu", "host"))] == [
+        "gpu0", "gpu1", "host", "gpu0:", "gpu1:",
+    ]  # fmt: skip
+
+
 def test_the_first_form_is_explained_where_none_is_asked() -> None:
     """Three derivations would bury the one that was meant."""
     ran = vramfit("explain", "-g", "rtx4090", "-m", "llava-1.6-13b", "--json")

@@ -144,6 +144,32 @@ def test_pictures(name: str, begins: bytes, tmp_path: Path) -> None:
     assert first == path.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("name", "begins"), [("x.html", "<!DOCTYPE html>"), ("x.md", "Llama 3.1 8B in Q4_K_M on NVIDIA GeForce RTX 4090")]
+)
+def test_a_page_beside_what_is_printed(name: str, begins: str, tmp_path: Path) -> None:
+    """``--export`` writes a page that stands alone, and stdout has what it has without."""
+    path = tmp_path / name
+    ran = vramfit("plot", *ASKED, "--points", "4", "--export", str(path), "--json")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert len(json.loads(ran.out)["points"]) == 4
+    assert path.read_text(encoding="utf-8").startswith(begins)
+    assert "Fits up to 76," in path.read_text(encoding="utf-8")
+
+
+def test_a_picture_beside_what_is_printed(tmp_path: Path) -> None:
+    """Pictures are those of ``--output``; an ending that names neither is refused before anything is computed."""
+    pytest.importorskip("matplotlib")
+    ran = vramfit("plot", *ASKED, "--points", "4", "--export", str(tmp_path / "a.svg"), "--format", "csv")
+    vramfit("plot", *ASKED, "--points", "4", "--output", str(tmp_path / "b.svg"))
+    wrong = vramfit("plot", *ASKED, "--export", str(tmp_path / "a.txt"))
+
+    assert len(ran.out.splitlines()) == 5
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert (wrong.code, wrong.err.splitlines()[1]) == (2, "hint: end the file's name with .svg, .html or .md")
+
+
 def test_a_text_goes_into_a_file_too(tmp_path: Path) -> None:
     """``--output`` with another ending writes what would be printed."""
     vramfit("plot", *ASKED, "--points", "4", "--format", "csv", "--output", str(tmp_path / "p.csv"))

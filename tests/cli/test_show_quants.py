@@ -89,6 +89,8 @@ def test_engines_and_importance_matrices() -> None:
     assert "llama.cpp" not in rows["nf4"]["engines"]
     assert "llama.cpp" in rows["Q4_K_M"]["engines"]
     assert "vllm" not in rows["Q4_K_M"]["engines"]
+    assert "comfyui" not in rows["Q4_K_M"]["engines"]
+    assert quants("sdxl-base")["fp16"]["engines"] == ["diffusers", "comfyui"]
     assert (rows["IQ2_XXS"]["requires_imatrix"], rows["Q4_K_M"]["requires_imatrix"]) == (True, False)
 
 

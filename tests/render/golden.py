@@ -36,7 +36,14 @@ deployments:
   - {name: old, gpu: v100-sxm2-16gb, model: llama-3.1-8b, engine: vllm, quant: fp16}
 """
 NEW = {"model_type": "novel", "architectures": ["NovelForCausalLM"], "hidden_size": 4096, "num_hidden_layers": 32}
-FILES = {"deployments.yaml": DEPLOYMENTS, "novel/config.json": json.dumps(NEW)}
+MINE = {
+    "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 4096, "num_hidden_layers": 40,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 64000,
+    "max_position_embeddings": 32768, "torch_dtype": "bfloat16",
+}  # fmt: skip
+FILES = {
+    "deployments.yaml": DEPLOYMENTS, "novel/config.json": json.dumps(NEW), "mine/config.json": json.dumps(MINE),
+}  # fmt: skip
 
 SCENARIOS = {
     "readme": "-g rtx4090 -m llava-1.6-13b",
@@ -53,6 +60,31 @@ SCENARIOS = {
     "experts": "-g rtx3060-12gb -m qwen3-30b-a3b --quant Q4_K_M",
     "mac": "-g m3-max-64gb -m llama-3.3-70b --engine mlx",
     "pipeline": "-g rtx3060-12gb -m flux.1-dev",
+    "ollama-fits": "-g rtx3060-12gb -m qwen3-8b --engine ollama",
+    "ollama-exceeds": "-g rtx4060 -m gpt-oss-20b --engine ollama",
+    "vllm-fits": "-g rtx4090 -m qwen3-8b --engine vllm --quant fp8 -c 16384",
+    "vllm-exceeds": "-g rtx4090 -m qwen3-32b --engine vllm",
+    "sglang-fits": "-g h100-sxm -m qwen3-32b --engine sglang --quant fp8 -c 32768",
+    "sglang-exceeds": "-g l40s -m llama-3.3-70b --engine sglang --quant awq -c 8192 --parallel 8",
+    "tensorrt-fits": "-g l40s -m llama-3.1-8b --engine tensorrt-llm --quant fp8",
+    "tensorrt-exceeds": "-g l4 -m qwen3-32b --engine tensorrt-llm --quant fp8",
+    "exllama-fits": "-g rtx3090 -m qwen3-32b --engine exllamav3 --quant exl3-4.0bpw",
+    "exllama-exceeds": "-g rtx3060-12gb -m llama-3.3-70b --engine exllamav3",
+    "mlx-fits": "-g m4-max-64gb -m qwen3-32b --engine mlx --quant int4",
+    "unified": "-g gb10 -m gpt-oss-120b",
+    "unified-exceeds": "-g strix-halo-64gb -m llama-3.3-70b --quant Q4_K_M",
+    "comfyui-fits": "-g rtx4060ti-16gb -m sdxl-base --engine comfyui",
+    "comfyui-tight": "-g rtx3060-12gb -m qwen-image --engine comfyui",
+    "diffusers-fits": "-g rtx4090 -m sdxl-base",
+    "video": "-g rtx4090 -m wan2.2-t2v-a14b",
+    "speech": "-g rtx4060 -m whisper-large-v3",
+    "embedding": "-g rtx4060 -m bge-m3",
+    "qlora": "-g rtx4090 -m llama-3.1-8b --task qlora --trainer unsloth",
+    "lora-exceeds": "-g rtx4090 -m qwen3-32b --task lora --trainer trl",
+    "grpo": "-g a100-pcie-80gb -m qwen3-8b --task lora --objective grpo",
+    "experts-huge": "-g rtx4090 -m deepseek-v3 --quant Q4_K_M",
+    "imported": "-g rtx4060 -m ./mine --quant Q4_K_M -c 32768",
+    "cannot-tell": "-g custom:24GiB -m ./novel",
     "file": "--file deployments.yaml",
 }
 """Options of ``check`` by the name of the scenario."""

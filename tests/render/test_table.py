@@ -122,6 +122,37 @@ def test_wide_terminals_are_used(width: int) -> None:
     assert drawn(golden.recorded("readme"), 400) == drawn(golden.recorded("readme"), 200)
 
 
+def test_numbers_stand_closer_before_a_table_is_broken() -> None:
+    """One space between numbers where that makes one table, or keeps the parts with their sum; words keep two."""
+    told = golden.recorded("ollama-fits")
+    hundred = drawn(told, 100).splitlines()
+    sixty = drawn(golden.recorded("vllm-exceeds"), 60).splitlines()
+
+    assert [line for line in hundred if line.startswith("  GiB ")] == [
+        "  GiB         weights cache compute overhead needed  free  RAM context users  per s  loss"
+    ]
+    assert "  fp16        61.03  1.00    0.69     1.58  64.31 −42.24" in sixty
+
+
+def test_costs_of_remedies_where_there_is_room() -> None:
+    """A wide terminal shows what each costs; all of them show what stays in RAM."""
+    told = golden.recorded("readme")
+    wide = drawn(told, 200)
+
+    assert "quality\n" in wide
+    assert "  at the cost of\n" in wide
+    assert "  1 more card, about $1,599 each at launch" in wide
+    assert "at the cost of" not in drawn(told, 120)
+    assert "  keep 33 of 41 layers on the GPU with llama.cpp (F16), 5.7 GiB in RAM " in drawn(told, 120)
+    assert "  keep the experts of 19 of 48 layers in RAM (" in drawn(golden.recorded("experts"), 100)
+
+
+def test_a_share_of_the_card_is_named_in_the_legend() -> None:
+    """What a server may use is less than what a program can have."""
+    assert "┃ usable by vllm 22.06 GiB" in drawn(golden.recorded("vllm-fits"))
+    assert "┃ usable 23.52 GiB" in drawn(golden.recorded("readme"))
+
+
 def test_colour_adds_codes_and_no_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same page without the codes; the caller's choice beats the environment, which the caller has read."""
     monkeypatch.setenv("NO_COLOR", "1")
@@ -299,7 +330,7 @@ def test_a_card_known_by_its_size_alone() -> None:
     text = drawn(told, details=True)
 
     assert "fits a custom GPU with 24GiB in INT8 and INT4, not in FP16" in text
-    assert "GPU    custom GPU with 24GiB, 24.00 GiB\nModel" in text
+    assert "GPU    custom GPU with 24GiB\nModel" in text
     assert "driver" not in text
     assert " box" not in text
 

@@ -72,7 +72,10 @@ NO = "LLaVA 1.6 13B does not fit an RTX 4090 in FP16: 5.6 GiB short."
         ([FP16], (NO, "")),
         (
             [FP16, _with(INT8, verdict="exceeds"), _with(INT4, verdict="tight")],
-            (NO, "INT8 does not fit either; INT4 only just fits."),
+            (
+                "LLaVA 1.6 13B only just fits an RTX 4090 in INT4, not in FP16: 5.6 GiB short.",
+                "INT8 does not fit either.",
+            ),
         ),
         ([INT8, INT4], ("LLaVA 1.6 13B fits an RTX 4090 in INT8: 6.3 GiB free.", "INT4 fits too.")),
         (

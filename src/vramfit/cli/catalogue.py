@@ -11,7 +11,7 @@ import typer
 
 from vramfit.cli.manual import with_examples
 from vramfit.cli.output import Json, Output, Quiet, guarded, into
-from vramfit.cli.printing import print_lines
+from vramfit.cli.printing import colour_of, paged, print_lines
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -53,6 +53,8 @@ def _summary(as_json: Json = False, output: Output = None) -> None:
 
                 objects = {**found._asdict(), "sources": [one._asdict() for one in found.sources]}
                 print_lines("json", [dumps({"format_version": "1.0", **objects})])
+            elif sys.stdout.isatty():
+                _draw_summary([line.split("\t") for line in _summary_lines(found)])
             else:
                 print_lines("plain", _summary_lines(found))
 
@@ -73,6 +75,26 @@ def _summary_lines(found: Summary) -> Iterator[str]:
     yield "source\tentries\talone\tdate\tname"
     for one in found.sources:
         yield f"{one.kind}/{one.key}\t{one.entries}\t{one.alone}\t{one.date or 'undated'}\t{one.name}"
+
+
+def _draw_summary(lines: list[list[str]]) -> None:
+    """Draw the lines of a summary as two tables: the figures, and the sources below their headings."""
+    from vramfit.render.page import Column
+    from vramfit.render.table import terminal_page
+
+    page = terminal_page(sys.stdout, colour=colour_of({}))
+    begun = next(number for number, line in enumerate(lines) if line[0] == "source")
+    figures = [[*line, "", ""][:3] for line in lines[:begun]]
+    page.table([
+        Column("", list(cells), right=place == 1) for place, cells in enumerate(zip(*figures, strict=True))
+    ], indent=0, wrap=-1)  # fmt: skip
+    page.blank()
+    page.table([
+        Column(heading, list(cells), right=heading in ("entries", "alone"))
+        for heading, *cells in zip(*lines[begun:], strict=True)
+    ], indent=0, wrap=-1)  # fmt: skip
+    with paged({}) as stream:
+        stream.write(page.drawn())
 
 
 def _lint(

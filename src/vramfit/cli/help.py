@@ -73,11 +73,11 @@ def _program(width: int) -> Iterator[str]:
     yield "Commands:"
     for name, summary in SUMMARIES.items():
         first = summary.partition(". ")[0].rstrip(".")
-        yield from _row(name, first, width, 14)
+        yield from _row(name, first, width, 15)
     yield ""
     yield "Options:"
-    yield from _row("-h, --help", "this help; after a command, that command's", width, 14)
-    yield from _row("-V, --version", "the version", width, 14)
+    yield from _row("-h, --help", "this help; after a command, that command's", width, 15)
+    yield from _row("-V, --version", "the version", width, 15)
     yield ""
     yield from wrapped(
         "`vramfit help COMMAND` has all options of a command. Defaults of your own: config.yaml and VRAMFIT_* variables.",

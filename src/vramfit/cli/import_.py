@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 SOURCE = "import"
 """Beginning of the key of an entry's source, which its id follows: a file may hold several entries."""
+OWN_ENTRY = (
+    "write an entry by hand: `vramfit catalogue schema models` has its fields, `vramfit catalogue lint FILE` checks it"
+)
+"""Hint where an entry of another architecture's traits would answer wrongly."""
 FALLBACK = "llama"
 """Architecture whose traits are the ground where the model's own is none of the catalogue's."""
 
@@ -51,7 +55,7 @@ def _import(
                 f"{reference} is an adapter, whose matrices no entry can state", f"name its base: {model.origin.base}"
             )
         if model.gap is not None:
-            raise CannotTell(f"the memory of {model.name} cannot be told: {model.gap}", None)
+            raise CannotTell(f"the memory of {model.name} cannot be told: {model.gap}", OWN_ENTRY)
         lines = entry_lines(model).splitlines()
         if verbose:
             from vramfit.cli.console import tell

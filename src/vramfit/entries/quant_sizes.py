@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit.engines import pipeline_engines
 from vramfit.entries.listing import families_by_engine
 from vramfit.errors import VramfitError
 from vramfit.quantization import SCHEMES, bits_per_weight, derive
@@ -22,9 +23,15 @@ def quant_sizes(model: Model) -> list[dict[str, Any]]:
 
     ``checkpoint_bytes`` and ``bits_per_weight`` are those of a report. Of a GGUF checkpoint the vision and audio towers
     are a second file: ``towers_file_bytes``, which ``bits_per_weight`` covers too; null where there is no second file.
-    A scheme that cannot be told for this model has null sizes and a ``reason``.
+    A scheme that cannot be told for this model has null sizes and a ``reason``. Engines are those that run such a model at
+    all: pipelines of components have engines of their own.
     """
-    loaded_by = families_by_engine()
+    of_pipelines = pipeline_engines()
+    loaded_by = {
+        name: families
+        for name, families in families_by_engine().items()
+        if (name in of_pipelines) == bool(model.components)
+    }
     families = list(dict.fromkeys(scheme.family for scheme in SCHEMES.values()))
     objects = [_object(model, scheme, loaded_by) for scheme in SCHEMES.values()]
     return sorted(objects, key=lambda one: (families.index(one["family"]), -(one["bits_per_weight"] or 0)))

@@ -108,10 +108,14 @@ def _fewer_bits(question: Question, *, loaded: bool = False) -> Iterator[tuple[C
 
 def joined(kind: str, changes: Changes, summary: str, found: Proposal, least_effort: int) -> Proposal:
     """One proposal from the changes of a first half and the proposal ``found`` upon them."""
+    second = found.summary
+    if ", and " not in second:
+        # Two things in the second half make a list of three.
+        second = second.replace(" and ", ", and ") if " and " in second else f"and {second}"
     return Proposal(
         kind,
         {**changes, **found.changes},
-        f"{summary}, and {found.summary}",
+        f"{summary}, {second}",
         f"{found.answer.quality[1]}; {found.trade}",
         found.answer,
         max(found.effort, least_effort),

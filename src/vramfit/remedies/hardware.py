@@ -132,6 +132,7 @@ def _nodes(question: Question, card: Gpu, machines: int) -> Proposal | None:
     changes: dict[str, object] = {
         "gpu": f"{machines * each}x{card.id}", "tensor_parallel": each, "pipeline_parallel": machines,
     }  # fmt: skip
+    instead = ""
     if not engine(before.engine).spans_machines:
         server = next((one for one in map(engine, names()) if one.spans_machines), None)
         if server is None:
@@ -140,6 +141,7 @@ def _nodes(question: Question, card: Gpu, machines: int) -> Proposal | None:
         same = scheme.family in server.families
         usual = server.word_of(scheme) if same else server.scheme_of_class[scheme.precision]
         changes |= {"engine": server.name, "quant": usual}
+        instead = f" and run {server.name}"
     after = question.attempt(changes)
     if after is None:
         return None
@@ -147,7 +149,7 @@ def _nodes(question: Question, card: Gpu, machines: int) -> Proposal | None:
     return Proposal(
         "multi-node",
         changes,
-        f"split it over {machines} machines of {each} x {card.name}",
+        f"split it over {machines} machines of {each} x {card.name}{instead}",
         f"{more} more cards; the machines pass hidden states on over their network",
         after,
         3,

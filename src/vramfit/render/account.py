@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit.render import colours
 from vramfit.render.bars import MARGIN, MARK, NAMES, PARTS, SHADES, bar
 from vramfit.render.fields import RUNS, gpu_devices, pick, tokens_per_second
 from vramfit.render.headline import by_class, scheme_beside_class
@@ -17,19 +18,18 @@ if TYPE_CHECKING:
     from vramfit.render.page import Page, Span
 
 
-VERDICT_STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unsupported": "red", "unknown": "magenta"}
-_PART_STYLES = dict(zip(SHADES, ("blue", "cyan", "magenta", "dim"), strict=True)) | {
+_PART_STYLES = dict(zip(SHADES, colours.PARTS, strict=True)) | {
     MARGIN: "dim",
     MARK: "bold",
 }
-_BEYOND = "red"
-_WIDEST_BAR = 120
+WIDEST_BAR = 120
+"""Columns of the longest bar."""
 _NARROWEST_BAR = 12
 
 
 def verdict_span(verdict: str) -> tuple[str, str]:
     """Sign with word, and colour, of a verdict: ``✗ exceeds``, each enough by itself."""
-    return f"{SIGNS.get(verdict, '?')} {verdict}", f"bold {VERDICT_STYLES.get(verdict, '')}".rstrip()
+    return f"{SIGNS.get(verdict, '?')} {verdict}", f"bold {colours.VERDICTS.get(verdict, '')}".rstrip()
 
 
 def labels(estimates: Sequence[Object]) -> list[str]:
@@ -53,9 +53,9 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, figures: Sequence[Sequ
     devices = [_fullest(estimate) for estimate in estimates]
     drawable = [d for d in devices if d is not None]
     full = max((max(d[1], d[2]) for d in drawable), default=0)
-    cells = min(_WIDEST_BAR, room)
+    cells = min(WIDEST_BAR, room)
     for i, (estimate, device) in enumerate(zip(estimates, devices, strict=True)):
-        style = VERDICT_STYLES.get(estimate["verdict"], "")
+        style = colours.VERDICTS.get(estimate["verdict"], "")
         values = [(column[i], style if column is figures[-1] else "") for column in figures]
         if room < 0:
             row: list[Span] = [names[i], *values, verdicts[i]]
@@ -64,7 +64,7 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, figures: Sequence[Sequ
         spans: list[Span] = [names[i].ljust(beside[0] + GAP)]
         if cells >= _NARROWEST_BAR and full:
             drawn = "" if device is None else bar(*device, full, cells)
-            spans += [*_coloured(drawn), " " * (cells + len(MARK) + GAP - len(drawn))]
+            spans += [*coloured(drawn), " " * (cells + len(MARK) + GAP - len(drawn))]
         for (text, colour), width in zip(values, beside[1:], strict=True):
             spans += [(text.rjust(width), colour), " " * GAP]
         page.line(*spans, verdicts[i], indent=2)
@@ -80,13 +80,28 @@ def draw_legend(page: Page, estimates: Sequence[Object]) -> None:
     usable = {device["usable_bytes"] for e in estimates for device in gpu_devices(e)}
     amount = f" {gib(next(iter(usable)))}" if len(usable) == 1 and None not in usable else ""
     several = any(len(gpu_devices(e)) > 1 for e in estimates)
-    items.append([(MARK, _PART_STYLES[MARK]), (f" usable{amount}{' on the fullest GPU' if several else ''}", "dim")])
+    engines = {one["engine"] for one in estimates}
+    by = f" by {next(iter(engines))}" if len(engines) == 1 and _shared(estimates) else ""
+    items.append([(MARK, _PART_STYLES[MARK]), (f" usable{by}{amount}", "dim")])
+    items += [[("(fullest GPU)", "dim")]] if several else []
     page.packed(items, indent=2)
 
 
 def _has(estimates: Sequence[Object], part: str) -> bool:
     """True if one of the estimates has memory of a part: a pipeline and fine-tuning have no KV cache."""
     return any((estimate.get("breakdown") or {}).get(part, 1) for estimate in estimates)
+
+
+def _shared(estimates: Sequence[Object]) -> bool:
+    """True if the deployment gets less of the card than a program can have: a server's share, or less what others hold."""
+    offers = {device["usable_bytes"] for one in estimates for device in gpu_devices(one)}
+    whole = {kind.get("usable_bytes") for one in estimates for kind in one["gpu"].get("gpus") or [one["gpu"]]}
+    return None not in offers and None not in whole and max(offers, default=0) < max(whole, default=0)
+
+
+def has_figures(estimates: Sequence[Object]) -> bool:
+    """True if the memory of one of the estimates is known, or that of its weights."""
+    return any(pick(one, "required_bytes.expected") or pick(one, "breakdown.weights") for one in estimates)
 
 
 def draw_table(page: Page, estimates: Sequence[Object]) -> None:
@@ -151,7 +166,7 @@ def _rows(name: str, estimate: Object, *, devices: bool) -> Iterator[dict[str, S
     colour = (
         ""
         if estimate["verdict"] == "unsupported" and (spare or 0) >= 0
-        else VERDICT_STYLES.get(estimate["verdict"], "")
+        else colours.VERDICTS.get(estimate["verdict"], "")
     )
     yield {
         "GiB": (name, "bold"),
@@ -219,11 +234,11 @@ def _total(estimate: Object) -> int | None:
     return total
 
 
-def _coloured(drawn: str) -> Iterator[Span]:
+def coloured(drawn: str) -> Iterator[Span]:
     """Spans of the bar in their colours; glyphs inside the mark stand in the order of the parts, each kind together."""
     within, mark, beyond = drawn.partition(MARK)
     for glyph in SHADES + MARGIN:
         yield glyph * within.count(glyph), _PART_STYLES[glyph]
     yield " " * within.count(" "), ""
     yield mark, _PART_STYLES[MARK]
-    yield beyond, _BEYOND
+    yield beyond, colours.BEYOND

@@ -58,7 +58,8 @@ def save(report: Object, path: str) -> None:
         axes.set_xlim(places[0], places[-1])
         if report["largest_that_fits"] and report["largest_that_fits"] < places[-1]:
             axes.axvline(report["largest_that_fits"], color=LINE, linestyle=":", linewidth=1)
-    axes.plot(places, [one["usable_bytes"] / GIB for one in points], color=LINE, linewidth=1.5, label="usable")
+    ends = (-0.5, len(points) - 0.5) if report["over"] == "quant" else (places[0], places[-1])
+    axes.plot(ends, [points[at]["usable_bytes"] / GIB for at in (0, -1)], color=LINE, linewidth=1.5, label="usable")
     axes.set_ylabel("GiB")
     axes.set_xlabel(AXES[report["over"]])
     axes.set_ylim(bottom=0)

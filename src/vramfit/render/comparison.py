@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from vramfit.render.account import verdict_span
 from vramfit.render.csv import row_of
 from vramfit.render.markdown import escape as escaped
 from vramfit.render.page import Column
 from vramfit.render.plain import escape
-from vramfit.units import gib
+from vramfit.render.words import spare
+from vramfit.units import GIB, gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 COLUMNS = ("kind", "name", "unit", "a", "b", "difference")
 """Columns of a line for pipes; ``kind`` is ``word``, ``key`` or ``figure``."""
 SIDES = ("A", "B")
+KNOWN = ("model", "gpu", "engine", "quant")
+"""Keys that a word says already."""
+LEAST = GIB // 200
+"""Bytes below which two decimals of a GiB would be zeros."""
+UNDIVIDED = ("tensor_parallel", "pipeline_parallel", "data_parallel", "nodes")
 
 
 def lines(style: str, report: Object, *, header: bool = True) -> Iterator[str]:
@@ -50,7 +57,7 @@ def shown(value: Any, unit: str = "", *, signed: bool = False) -> str:
     if value is None:
         return "\N{EN DASH}"
     if unit == "bytes":
-        text = gib(abs(value))
+        text = gib(abs(value), 2 if abs(value) >= LEAST or not value else 4)
     elif isinstance(value, bool | str | list):
         return _raw(value)
     else:
@@ -65,28 +72,37 @@ def _rows(report: Object) -> list[tuple[str, str, str, str]]:
     for one in report["figures"]:
         if one["a"] is None and one["b"] is None:
             continue
-        name = one["name"] if one["unit"] == "bytes" else f"{one['name']}, {one['unit']}"
+        known = one["unit"] == "bytes" or one["unit"] in one["name"]
+        name = one["name"] if known else f"{one['name']}, {one['unit']}"
         same = one["difference"] == 0
         change = "same" if same else shown(one["difference"], one["unit"], signed=True)
         found.append((name, shown(one["a"], one["unit"]), shown(one["b"], one["unit"]), change))
     return found
 
 
-def _labels(report: Object) -> list[str]:
-    return [f"{side}: {one['name']}" for side, one in zip(SIDES, report["deployments"], strict=True)]
+def _labels(report: Object) -> Iterator[tuple[str, tuple[str, str], str]]:
+    """Name of each side, its verdict with a style, and the room that it leaves."""
+    for side, one in zip(SIDES, report["deployments"], strict=True):
+        room = one["headroom_bytes"]
+        yield f"{side}: {one['name']}", verdict_span(one["verdict"]), "" if room is None else f", {spare(room)}"
 
 
 def _changed(report: Object) -> list[tuple[str, str, str]]:
     """Words that differ, then the keys that do; a key that a word says already is left out."""
     words = [(one["name"], shown(one["a"]), shown(one["b"])) for one in report["words"] if one["differs"]]
-    known = {"model", "gpu", "engine", "quant"}
-    return words + [(one["key"], shown(one["a"]), shown(one["b"])) for one in report["keys"] if one["key"] not in known]
+    keys = [one for one in report["keys"] if one["key"] not in KNOWN and not _alone(one)]
+    return words + [(one["key"], shown(one["a"]), shown(one["b"])) for one in keys]
+
+
+def _alone(key: Object) -> bool:
+    """True if a key that one side's engine lacks says one GPU or one machine on the other side."""
+    return key["key"] in UNDIVIDED and {key["a"], key["b"]} == {None, 1}
 
 
 def draw(page: Page, report: Object) -> None:
     """Draw both sides, what differs between them, and what that costs."""
-    for label in _labels(report):
-        page.prose(label)
+    for label, verdict, room in _labels(report):
+        page.prose((f"{label}  ", "bold"), verdict, room)
     page.blank()
     changed = _changed(report)
     if changed:
@@ -104,14 +120,11 @@ def draw(page: Page, report: Object) -> None:
     page.table([
         Column(heading, [*cells], right=bool(heading)) for heading, cells in zip(headings, columns, strict=True)
     ])  # fmt: skip
-    page.blank()
-    verdicts = [f"{side} {one['verdict']}" for side, one in zip(SIDES, report["deployments"], strict=True)]
-    page.prose(("; ".join(verdicts), "bold"))
 
 
 def _markdown(report: Object) -> Iterator[str]:
-    for label in _labels(report):
-        yield f"- {escaped(label)}"
+    for label, (verdict, _), room in _labels(report):
+        yield f"- {escaped(f'{label}: {verdict}{room}')}"
     yield ""
     changed = _changed(report)
     if changed:

@@ -6,7 +6,8 @@ colour. The card's line lies across at the memory that a program can have.
 
 from __future__ import annotations
 
-from vramfit.render.bars import NAMES, PARTS, SHADES
+from vramfit.render import colours
+from vramfit.render.bars import MARK, NAMES, PARTS, SHADES
 from vramfit.render.csv import row_of
 from vramfit.render.fields import cards
 from vramfit.render.markdown import escape as escaped
@@ -36,7 +37,9 @@ AXIS = 12
 """Columns left of the drawing."""
 WIDEST_POINT = 5
 """Columns of one point, where there is room."""
-STYLES = dict(zip(SHADES, ("blue", "cyan", "magenta", "bright_black"), strict=True)) | {LINE: "bold"}
+WIDEST_BAR = 120
+"""Columns of the longest bar."""
+STYLES = dict(zip(SHADES, colours.PARTS, strict=True)) | {LINE: "bold"}
 
 
 def lines(style: str, report: Object, *, header: bool = True) -> Iterator[str]:
@@ -88,10 +91,11 @@ def sentence(report: Object) -> str:
         if first is None:
             return f"None fits the {usable} that a program can have."
         return f"Fits from {first['value']} on: {gib(first['required_bytes'])} of the {usable} that a program can have."
-    unit = report["unit"] if stops != 1 else report["unit"].removesuffix("s")
+    one = report["unit"].removesuffix("s")
+    unit = one if stops == 1 else report["unit"]
     level = "" if report["level"] == "tight" else ", with the margin of the estimate"
     if not stops:
-        return f"Does not fit the {usable} that a program can have, not even with one of the {unit}."
+        return f"Does not fit the {usable} that a program can have, not even with one {one}."
     if points[-1]["value"] <= stops:
         return f"Fits up to {stops:,} {unit}{level}, the most that are asked for; the card offers {usable}."
     return f"Fits up to {stops:,} {unit}{level}; beyond, the need exceeds the {usable} that a program can have."
@@ -107,7 +111,8 @@ def draw(page: Page, report: Object) -> None:
         _columns(page, report["points"])
     page.blank()
     legend: list[list[Span]] = [[(shade, STYLES[shade]), f" {name}"] for shade, name in zip(SHADES, NAMES, strict=True)]
-    page.packed([*legend, [(LINE * 3, "bold"), " usable"]])
+    bars = report["over"] == "quant"
+    page.packed([*legend, [(MARK if bars else LINE * 3, "bold"), " usable"]])
     page.blank()
     page.prose((sentence(report), "bold"))
 
@@ -144,7 +149,8 @@ def _columns(page: Page, points: Sequence[Object]) -> None:
                 shade = SHADES[PARTS.index("overhead")]
             elif level > line and not over:
                 shade = " "
-            spans.append((shade * wide, STYLES.get(shade, "")))
+            beyond = over and level >= line and shade != " "
+            spans.append((shade * wide, colours.BEYOND if beyond else STYLES.get(shade, "")))
         page.line(*spans)
     page.line(" " * AXIS + _axis(points, wide))
 
@@ -166,14 +172,14 @@ def short(value: int) -> str:
 
 def _bars(page: Page, points: Sequence[Object]) -> None:
     """Draw a line for each quantization: its bar against the card, its need, and whether it fits."""
+    from vramfit.render.account import coloured, verdict_span
     from vramfit.render.bars import bar
 
     full = max([max(one["high_bytes"], one["usable_bytes"]) for one in points])
     wide = max([len(str(one["value"])) for one in points])
-    room = max(12, min(60, page.width - wide - 26))
+    room = max(12, min(WIDEST_BAR, page.width - wide - 28))
     for one in points:
         parts = [one[f"{part}_bytes"] for part in PARTS]
         drawn = bar(parts, one["high_bytes"], one["usable_bytes"], full, room)
-        page.line(
-            f"{one['value']:<{wide}}  ", drawn.ljust(room + 1), f" {gib(one['required_bytes']):>11}  {one['verdict']}"
-        )
+        need = f"{' ' * (room + 1 - len(drawn))} {gib(one['required_bytes']):>11}  "
+        page.line(f"{one['value']:<{wide}}  ", *coloured(drawn), need, verdict_span(one["verdict"]))

@@ -90,22 +90,46 @@ def title(estimate: Object) -> str:
 
 
 def by_device(estimate: Object) -> list[tuple[str, list[Object]]]:
-    """Terms of each device that has any, in the report's order of devices."""
+    """Terms of each device that has any, in the report's order of devices; equal neighbours are one."""
     terms = estimate.get("terms") or []
     names = dict.fromkeys([term["device"] for term in terms])
-    return [(name, [term for term in terms if term["device"] == name]) for name in names]
+    grouped: list[tuple[list[str], list[Object]]] = []
+    for name in names:
+        own = [term for term in terms if term["device"] == name]
+        if grouped and _anywhere(grouped[-1][1]) == _anywhere(own):
+            grouped[-1][0].append(name)
+        else:
+            grouped.append(([name], own))
+    return [(f"{_range(found)}, each" if len(found) > 1 else found[0], own) for found, own in grouped]
+
+
+def _anywhere(objects: Sequence[Object]) -> list[Object]:
+    """Objects without the device that they are about."""
+    return [{**one, "device": ""} for one in objects]
+
+
+def _range(names: Sequence[str]) -> str:
+    """Names of devices in a row: ``gpu0``, ``gpu0 and gpu1``, ``gpu0 to gpu7``."""
+    return names[0] if len(names) == 1 else f"{names[0]} {'and' if len(names) == 2 else 'to'} {names[-1]}"
 
 
 def closing(estimate: Object) -> list[str]:
     """Lines on what is left of each GPU: what a program can have of it, less what it needs."""
-    found = []
+    alike: list[list[Object]] = []
     for device in estimate.get("devices") or ():
-        usable, room = device["usable_bytes"], device["headroom_bytes"]
-        if usable is None:
+        if device["usable_bytes"] is None:
             continue
+        if alike and _anywhere(alike[-1][-1:]) == _anywhere([device]):
+            alike[-1].append(device)
+        else:
+            alike.append([device])
+    found = []
+    for devices in alike:
+        usable, room = devices[0]["usable_bytes"], devices[0]["headroom_bytes"]
         sign = "free" if room >= 0 else "short"
-        sums = f"{usable:,} B usable - {device['total_bytes']:,} B needed = {room:,} B"
-        found.append(f"{device['device']}: {sums}, {gib(abs(room))} {sign}")
+        sums = f"{usable:,} B usable - {devices[0]['total_bytes']:,} B needed = {room:,} B"
+        names = _range([device["device"] for device in devices])
+        found.append(f"{names}: {sums}, {gib(abs(room))} {sign}")
     need = estimate.get("required_bytes")
     if need is not None:
         found.append(

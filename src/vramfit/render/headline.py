@@ -18,6 +18,7 @@ WHOLE_REQUESTS = 100
 
 _TASKS = {"full": "Full fine-tuning", "lora": "LoRA fine-tuning", "qlora": "QLoRA fine-tuning"}
 _MAKERS = ("NVIDIA ", "GeForce ", "AMD ", "Intel ")
+_FITS = {"fits": "fits", "tight": "only just fits"}
 _SPOKEN_WITH_VOWEL = "AEFHILMNORSX"
 """Letters whose names begin with a vowel sound: an RTX, an H100, a T4."""
 
@@ -38,6 +39,13 @@ def without_maker(name: str) -> str:
         if name.startswith(word) and len(name) > len(word):
             name = name[len(word) :]
     return name
+
+
+def without_makers(text: str) -> str:
+    """Text that names GPUs, without ``GeForce`` and the like."""
+    for word in _MAKERS:
+        text = text.replace(word, "")
+    return text
 
 
 def with_article(name: str) -> str:
@@ -80,15 +88,16 @@ def headline(estimates: Sequence[Object]) -> tuple[str, str]:
     # A model released in fewer bits has that form first, which is no choice of scheme for a class.
     released = first["quant"].get("class") != "fp16"
     gpus, kind = with_article(gpu_name(first["gpu"])), precision(first, classes and not released)
-    fitting = [estimate for estimate in estimates[1:] if estimate["verdict"] == "fits"]
+    best = next((word for word in RUNS if any(one["verdict"] == word for one in estimates[1:])), "")
     if verdict == "unknown":
         need = pick(first, "required_bytes.expected")
         needs = "" if need is None else f"; it needs {gib(need)}"
         lead = f"Whether {subject} fits {gpus} in {kind} is unknown{needs}."
-    elif verdict not in RUNS and fitting:
-        named = joined([precision(estimate, classes) for estimate in fitting])
-        rest = [estimate for estimate in estimates[1:] if estimate["verdict"] != "fits"]
-        return f"{subject} fits {gpus} in {named}, not in {kind}: {_shortage(first)}.", _others(rest, verdict, classes)
+    elif verdict not in RUNS and best:
+        named = joined([precision(estimate, classes) for estimate in estimates[1:] if estimate["verdict"] == best])
+        rest = [estimate for estimate in estimates[1:] if estimate["verdict"] != best]
+        lead = f"{subject} {_FITS[best]} {gpus} in {named}, not in {kind}: {_shortage(first)}."
+        return lead, _others(rest, verdict, classes)
     elif verdict == "unsupported":
         lead = f"{first['engine']} does not run {subject} in {kind} on {gpus}: {parted_refusal(first)[0]}."
     elif verdict == "exceeds":

@@ -26,7 +26,7 @@ def rule(estimate: Object) -> str:
         return ""
     deficit = found["deficit_gb"]
     left = f"{abs(deficit):g} GB {'short' if deficit > 0 else 'free'}"
-    counted = "" if estimate.get("headroom_bytes") is None else f"; counted, {spare(estimate['headroom_bytes'])}"
+    counted = "" if estimate.get("headroom_bytes") is None else f"; counted: {spare(estimate['headroom_bytes'])}"
     return f"{_product(found)} = {found['required_gb']:g} GB against {found['gpu_gb']:g} GB, {left}{counted}"
 
 

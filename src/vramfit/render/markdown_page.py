@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from vramfit.render.fields import RUNS, encodable
+from vramfit.render.fields import RUNS, encodable, tokens_per_second
 from vramfit.render.headline import headline
 from vramfit.render.markdown import escape
 from vramfit.render.markdown import lines as table
 from vramfit.render.pieces import question, remedied
-from vramfit.render.screen import best_of_each_kind
+from vramfit.render.screen import best_of_each_kind, summary_of
 from vramfit.render.sections import sections
+from vramfit.render.words import loss, size, spare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +38,16 @@ def _what_to_do(part: Section) -> Iterator[str]:
     command = first.get("own_command") or first.get("command")
     if estimate["remedies"]:
         yield from ("", f"{question(part, estimate)}:", "")
-        yield from (f"- {escape(one['summary'])}" for one in best_of_each_kind(estimate["remedies"]))
+        yield from (f"- {escape(_line(one))}" for one in best_of_each_kind(estimate["remedies"]))
         command = command if first["verdict"] in RUNS else estimate["remedies"][0].get("command")
     if command:
         yield from ("", "```sh", *encodable(command).splitlines(), "```")
+
+
+def _line(remedy: Object) -> str:
+    """Remedy with its verdict, need and room, and its speed and the loss of quality where they are known."""
+    speed, label = remedy.get("decode_tokens_per_second"), remedy.get("quality")
+    parts = [remedy["verdict"], f"{size(remedy['required_bytes'])} needed", spare(remedy["headroom_bytes"])]
+    parts += [] if speed is None else [f"{tokens_per_second(speed)} tokens/s"]
+    parts += [] if label in (None, "unknown") else [f"quality loss: {loss(label)}"]
+    return f"{summary_of(remedy)}: {', '.join(parts)}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from operator import itemgetter
 
-from vramfit.render import plain
+from vramfit.render import colours, plain
 from vramfit.render.csv import row as csv_row
 from vramfit.render.fields import cell as scalar
 from vramfit.render.headline import scheme_beside_class
@@ -44,7 +44,6 @@ _ANSWERED = {
 """Texts before, between and behind the four values of a cell with an answer, which most have; equal to those that
 ``_plain``, ``_csv`` and ``_json`` write."""
 _FIGURES = itemgetter("verdict", "required_bytes", "usable_bytes", "headroom_bytes")
-STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unsupported": "red", "unknown": "magenta"}
 _LEGEND = "✓ fits, ~ only just, ✗ does not fit, ? cannot tell. Numbers are the GiB left on the fullest GPU, or missing."
 _NOTES = 3
 """Number of reasons for cells without an answer that are listed below a table."""
@@ -227,7 +226,7 @@ def _blocks(page: Page, lead: Sequence[Column], columns: Sequence[Column]) -> li
 
 
 def _span(cell: Object) -> Span:
-    return text(cell), STYLES[cell["verdict"]]
+    return text(cell), colours.VERDICTS[cell["verdict"]]
 
 
 def _once(names: Sequence[str]) -> list[Span]:

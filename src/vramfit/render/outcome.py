@@ -27,7 +27,7 @@ def clause(estimate: Object) -> str:
     if outcome["outcome"] == "spills":
         return f"it starts, and the driver moves {missing} into system RAM without a word{slow}"
     moment = f"on {_rest(estimate)}" if outcome["weights_fit"] else "while it loads the weights"
-    return f"out of memory {moment}" + ("" if spilled is None else f"; spilled into RAM{slow}")
+    return f"out of memory {moment}" + ("" if spilled is None else f"; if spilled into RAM{slow}")
 
 
 def sentences(estimate: Object) -> list[str]:

@@ -29,6 +29,8 @@ READABLE_WIDTH = 120
 """Columns beyond which prose does not grow: long lines are hard to follow."""
 GAP = 2
 """Spaces between columns."""
+CLOSE = 1
+"""Spaces before a column of numbers that would not stand beside the others otherwise."""
 
 _NARROWEST_PROSE = 10
 _NARROWEST_COLUMN = 24
@@ -121,27 +123,41 @@ class Page:
         """True if the columns find room side by side, nothing wrapped."""
         return not self._too_wide(columns, indent, None)
 
+    def room(self, columns: Sequence[Column], indent: int = 2) -> int:
+        """Number of cells that these columns leave for one more beside them."""
+        return self.width - indent - sum(self.column_width(column) + GAP for column in columns)
+
     def stacked(self, columns: Sequence[Column], indent: int = 2) -> None:
         """Draw all columns: those that find no room beside the others below them, behind the first one once more.
 
-        Rows that have nothing in the columns below are not drawn again. The first column has its heading, which is the unit of
-        its group, where a column of that group stands beside it.
+        They stand closer where this keeps a group together, or makes all of them one table. Rows that have nothing in the
+        columns below are not drawn again. The first column has its heading, which is the unit of its group, where a column
+        of that group stands beside it.
         """
         first, rest, parts = columns[0], list(columns[1:]), 0
         while rest:
             if parts:
                 self.blank()
                 self.blank()
-            number = len(rest)
-            while number > 1 and self._too_wide([first, *rest[:number]], indent, None):
-                number -= 1
-            if number < len(rest) and rest[0].group != rest[number].group == rest[number - 1].group:
-                number = next(i for i, column in enumerate(rest) if column.group == rest[number].group)
+            number, gap = self._beside(first, rest, indent, GAP), GAP
+            if number < len(rest):
+                close = self._beside(first, rest, indent, CLOSE)
+                if close == len(rest) or rest[number].group == rest[0].group:
+                    number, gap = close, CLOSE
             shown = [row for row in range(len(first.cells)) if any(column.cells[row] for column in rest[:number])]
             here = first if any(column.group == first.group for column in rest[:number]) else replace(first, heading="")
             columns = [here, *rest[:number]]
-            self._draw([replace(one, cells=[one.cells[row] for row in shown]) for one in columns], indent, None)
+            self._draw([replace(one, cells=[one.cells[row] for row in shown]) for one in columns], indent, None, gap)
             rest, parts = rest[number:], parts + 1
+
+    def _beside(self, first: Column, rest: Sequence[Column], indent: int, gap: int) -> int:
+        """Number of columns that stand beside the first one, at least one; a later group is not begun and left."""
+        number = len(rest)
+        while number > 1 and self._too_wide([first, *rest[:number]], indent, None, gap):
+            number -= 1
+        if number < len(rest) and rest[0].group != rest[number].group == rest[number - 1].group:
+            return next(i for i, column in enumerate(rest) if column.group == rest[number].group)
+        return number
 
     def drawn(self) -> str:
         """Text of the whole page, with terminal codes if it has colour."""
@@ -165,29 +181,35 @@ class Page:
         # The id that the SVG's styles carry is a checksum of its lines unless it is given: equal reports give equal files.
         return _spaced(console.export_svg(title=title, unique_id="vramfit")) if kind == "svg" else console.export_html()
 
-    def _draw(self, columns: Sequence[Column], indent: int, prose: Column | None) -> None:
+    def _draw(self, columns: Sequence[Column], indent: int, prose: Column | None, gap: int = GAP) -> None:
         """Draw headings and rows of these columns."""
         widths = [self.column_width(column) for column in columns]
         for place, column in enumerate(columns):
             if column is prose:
-                room = self.width - indent - sum(widths) + widths[place] - GAP * (len(widths) - 1)
+                room = self.width - indent - sum(widths) + widths[place] - _gaps(columns, gap)
                 widths[place] = max(_NARROWEST_PROSE, min(widths[place], room))
         depth = max(column.heading.count("\n") for column in columns)
         for row in range(depth + 1 if any(column.heading for column in columns) else 0):
             lowered = ("\n" * (depth - column.heading.count("\n")) + column.heading for column in columns)
             headings = (heading.split("\n")[row] for heading in lowered)
             cells = [(text, column.style) for text, column in zip(headings, columns, strict=True)]
-            self._row(cells, columns, widths, indent, None)
+            self._row(cells, columns, widths, indent, None, gap)
         for row in range(len(columns[0].cells)):
-            self._row([column.cells[row] for column in columns], columns, widths, indent, prose)
+            self._row([column.cells[row] for column in columns], columns, widths, indent, prose, gap)
 
     def _row(
-        self, cells: Iterable[Span], columns: Sequence[Column], widths: Sequence[int], indent: int, prose: Column | None
+        self,
+        cells: Iterable[Span],
+        columns: Sequence[Column],
+        widths: Sequence[int],
+        indent: int,
+        prose: Column | None,
+        gap: int,
     ) -> None:
         line, below = Text(" " * indent), []
         for cell, column, width in zip(cells, columns, widths, strict=True):
             if column is not columns[0]:
-                line.append(" " * GAP)
+                line.append(" " * (gap if column.right else GAP))
             text = self.text(cell)
             if column is prose:
                 lead = " " * (len(text.plain) - len(text.plain.lstrip(" ")))
@@ -206,11 +228,11 @@ class Page:
             piece.rstrip()
         return list(pieces)
 
-    def _too_wide(self, columns: Sequence[Column], indent: int, prose: Column | None) -> bool:
+    def _too_wide(self, columns: Sequence[Column], indent: int, prose: Column | None, gap: int = GAP) -> bool:
         widths = [
             min(self.column_width(column), _NARROWEST_COLUMN if column is prose else self.width) for column in columns
         ]
-        return indent + sum(widths) + GAP * (len(widths) - 1) > self.width
+        return indent + sum(widths) + _gaps(columns, gap) > self.width
 
     def column_width(self, column: Column) -> int:
         """Cells that the widest text of a column takes."""
@@ -222,6 +244,11 @@ class Page:
         if not self._plain:
             return text
         return text.translate(_ASCII).encode(self._encoding, "replace").decode(self._encoding)
+
+
+def _gaps(columns: Sequence[Column], gap: int) -> int:
+    """Cells between all columns: words keep their distance from the numbers before them."""
+    return sum(gap if column.right else GAP for column in columns[1:])
 
 
 def _spaced(svg: str) -> str:
@@ -247,7 +274,7 @@ def _breaks(text: str, width: int) -> list[int]:
     return found
 
 
-_UNITS = frozenset(("GiB", "MiB", "GB", "MB", "GB/s", "TB/s", "B", "M", "tokens/s"))
+_UNITS = frozenset(("GiB", "MiB", "GB", "MB", "GB/s", "TB/s", "B", "M", "tokens/s", "s", "min"))
 """Units that stay on the line of their number."""
 
 
@@ -267,7 +294,7 @@ def _coded(line: Text) -> str:
     what Rich takes to load."""
     plain, drawn, at = line.plain, "", 0
     for span in line.spans:
-        styled = Style.parse(str(span.style)).render(plain[span.start : span.end], color_system=ColorSystem.STANDARD)
+        styled = Style.parse(str(span.style)).render(plain[span.start : span.end], color_system=ColorSystem.EIGHT_BIT)
         drawn += plain[at : span.start] + styled
         at = span.end
     return drawn + plain[at:]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vramfit.render.account import VERDICT_STYLES, labels
+from vramfit.render import colours
+from vramfit.render.account import labels
 from vramfit.render.commands import wrapped
 from vramfit.render.fields import RUNS, error_text
 from vramfit.render.headline import by_class, headline, tally
@@ -26,7 +27,7 @@ def draw_headline(page: Page, section: Section) -> None:
         page.prose((name, "bold underline"))
     # What fits is not red because something else does not.
     mixed = section.first["verdict"] not in RUNS and any(one["verdict"] in RUNS for one in section.estimates)
-    style = "" if mixed else VERDICT_STYLES.get(section.first["verdict"], "")
+    style = "" if mixed else colours.VERDICTS.get(section.first["verdict"], "")
     page.prose((lead, f"bold {style}".rstrip()), f" {others}" if others else "")
 
 
@@ -39,14 +40,15 @@ def draw_title(page: Page, text: str) -> None:
 def draw_command(page: Page, command: str, indent: int) -> None:
     """Draw a command whole, on lines of its own, so that it can be copied."""
     for line in wrapped(command, page.width - indent):
-        page.line((line, "cyan"), indent=indent)
+        page.line((line, colours.COMMAND), indent=indent)
 
 
 def of_row(section: Section, estimate: Object) -> str:
     """Phrase naming the row that is meant, where there are several."""
     if len(section.estimates) == 1:
         return ""
-    if by_class(section.estimates):
+    # Where the first row is the released form, the rows are called by their schemes too, as in the headline.
+    if by_class(section.estimates) and section.first["quant"]["class"] == "fp16":
         return f", {estimate['quant']['class']}"
     return f", {labels(section.estimates)[section.estimates.index(estimate)]}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from vramfit.render import plain
+from vramfit.render import colours, plain
 from vramfit.render.commands import wrapped
 from vramfit.render.csv import row as csv_row
 from vramfit.render.fields import cell, gpu_id, pick, tokens_per_second, usable_bytes
@@ -92,7 +92,7 @@ def print_recommendations(report: Object, *, stream: TextIO, colour: bool) -> No
         verb = "run" if first["deployment"].get("task", "inference") == "inference" else "fine-tune"
         page.prose((f"To {verb} {first['model']['name']} on {with_article(gpu_name(first['gpu']))}:", ""))
         for line in wrapped(first["command"], page.width - 2):
-            page.line((line, "cyan"), indent=2)
+            page.line((line, colours.COMMAND), indent=2)
     page.blank()
     for note in _notes(report):
         page.prose((note, "dim"))

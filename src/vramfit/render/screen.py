@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from vramfit.render.account import draw_bars, draw_figures, draw_legend, verdict_span
+from vramfit._record import replace
+from vramfit.render.account import draw_bars, draw_figures, draw_legend, has_figures, verdict_span
 from vramfit.render.fields import RUNS, gpu_devices, pick, tokens_per_second
-from vramfit.render.headline import parted_refusal
+from vramfit.render.headline import parted_refusal, without_makers
 from vramfit.render.ledger import rule
 from vramfit.render.outcome import clause
 from vramfit.render.page import Column
 from vramfit.render.pieces import INDENT, draw_command, draw_headline, draw_title, of_row, question, remedied
 from vramfit.render.sections import cache_line, card_lines, model_line, run
 from vramfit.render.words import NONE, counted_noun, figure, loss
+from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 
 _LABELLED = 7
 """Columns before the lines on GPU, model and run."""
+_REST = "the rest in RAM"
+"""End of a summary whose share in RAM is what the GPU does not hold."""
+_LONGEST = 70
+"""Columns of a remedy's summary that is broken rather than have a figure left out."""
+_ROOM_FOR_COSTS = 50
+"""Columns beside the remedies that suffice for what each of them costs."""
 
 
 def draw_screen(page: Page, section: Section) -> None:
@@ -40,7 +48,7 @@ def draw_screen(page: Page, section: Section) -> None:
     if draw_bars(page, estimates):
         draw_legend(page, estimates)
     page.blank()
-    if any(pick(one, "required_bytes.expected") or pick(one, "breakdown.weights") for one in estimates):
+    if has_figures(estimates):
         draw_figures(page, estimates)
     _asides(page, section)
     rest = _remedies(page, section)
@@ -81,26 +89,34 @@ def _remedies(page: Page, section: Section) -> int:
 
 def draw_remedies(page: Page, title: str, remedies: Sequence[Object]) -> None:
     """Draw a table of remedies, below ``title``: what is changed, and what that gives."""
-    signs = [verdict_span(remedy["verdict"]) for remedy in remedies]
-    needed: list[Span] = [figure(remedy["required_bytes"]) for remedy in remedies]
-    free: list[Span] = [figure(remedy["headroom_bytes"]) for remedy in remedies]
-    speeds: list[Span] = [_speed(remedy) for remedy in remedies]
-    summaries: list[Span] = ["  " + _summary(remedy) for remedy in remedies]
-    columns = [Column("", summaries, right=False), Column("free\nGiB", free, drop=2)]
-    if any(remedy["verdict"] != "fits" for remedy in remedies):
-        columns.append(Column("", [(f"{text[:1]}", style) for text, style in signs], right=False))
-    if any(speed != NONE for speed in speeds):
-        columns.append(Column("tokens\nper s", speeds))
-    losses: list[Span] = [loss(remedy.get("quality") or "unknown") for remedy in remedies]
-    columns.append(Column("quality\nloss", losses, right=False, drop=1))
-    with_need = [columns[0], Column("needed\nGiB", needed), *columns[1:]]
-    columns = with_need if page.fits(with_need, 0) else columns
-    titled = [Column(title, columns[0].cells, right=False, style="bold"), *columns[1:]]
-    if page.fits(titled, 0):
-        columns = titled
+    lead = Column("", ["  " + summary_of(remedy) for remedy in remedies], right=False)
+    needed = Column("needed\nGiB", [figure(remedy["required_bytes"]) for remedy in remedies])
+    figures = list(_figures(remedies))
+    if page.fits([lead, needed, *figures], 0) or page.room([needed, *figures], 0) >= _LONGEST:
+        figures = [needed, *figures]
+    if len(title) <= page.room(figures, 0):
+        lead = replace(lead, heading=title, style="bold")
     else:
         page.prose((title, "bold"))
-    page.table(columns, indent=0, wrap=0)
+    columns = [lead, *figures]
+    if page.room(columns, 0) >= _ROOM_FOR_COSTS:
+        costs: list[Span] = [(remedy.get("trade") or "", "dim") for remedy in remedies]
+        page.table([*columns, Column("at the cost of", costs, right=False)], indent=0, wrap=-1)
+    else:
+        page.table(columns, indent=0, wrap=0)
+
+
+def _figures(remedies: Sequence[Object]) -> Iterator[Column]:
+    """Columns of what each remedy gives: the memory that is left, the verdict where they differ, speed and quality."""
+    yield Column("free\nGiB", [figure(remedy["headroom_bytes"]) for remedy in remedies], drop=2)
+    if any(remedy["verdict"] != "fits" for remedy in remedies):
+        signs = [verdict_span(remedy["verdict"]) for remedy in remedies]
+        yield Column("", [(f"{text[:1]}", style) for text, style in signs], right=False)
+    speeds: list[Span] = [_speed(remedy) for remedy in remedies]
+    if any(speed != NONE for speed in speeds):
+        yield Column("tokens\nper s", speeds)
+    losses: list[Span] = [loss(remedy.get("quality") or "unknown") for remedy in remedies]
+    yield Column("quality\nloss", losses, right=False, drop=1)
 
 
 def _speed(remedy: Object) -> str:
@@ -108,14 +124,30 @@ def _speed(remedy: Object) -> str:
     return NONE if rate is None else tokens_per_second(rate)
 
 
-def _summary(remedy: Object) -> str:
-    """Summary of a remedy with its price, where it has one, and without the size of a file, which is in another unit."""
-    cloud, price = remedy.get("cloud"), remedy.get("price_usd")
+def summary_of(remedy: Object) -> str:
+    """Summary of a remedy with its price and its share in RAM, where it has them.
+
+    Makers of cards are left out, and so is the size of a file, which is in another unit.
+    """
+    cloud, price, host = remedy.get("cloud"), remedy.get("price_usd"), remedy.get("host_bytes")
     text, file, rest = str(remedy["summary"]).partition(", a file of ")
     text += rest.partition(" GB")[2].removeprefix(",") if file else ""
+    if "gpu" in remedy["changes"]:
+        text = _sized_once(without_makers(text))
+    if host and text.endswith(_REST):
+        text = f"{text.removesuffix(_REST)}{gib(host, 1)} in RAM"
+    elif host and text.endswith(" in RAM"):
+        text += f" ({gib(host, 1)})"
     if cloud:
         return f"{text}, ${cloud['usd_per_hour']:,.2f}/h"
     return f"{text}, ${price:,}" if price else text
+
+
+def _sized_once(text: str) -> str:
+    """Text without the size behind a card whose name has it: ``RTX 3060 12GB (12 GB)``."""
+    before, _, behind = text.partition(" (")
+    size, gb, rest = behind.partition(" GB")
+    return before + rest.partition(")")[2] if gb and f" {size}GB" in before else text
 
 
 def _command(page: Page, section: Section) -> None:
@@ -123,11 +155,12 @@ def _command(page: Page, section: Section) -> None:
     first = section.first
     remedies = remedied(section)["remedies"]
     own = first.get("own_command") or first.get("command")
+    verb = "run" if pick(first, "deployment.task") in (None, "inference") else "train"
     if first["verdict"] in RUNS and own:
-        draw_title(page, "To run it" if pick(first, "deployment.task") in (None, "inference") else "To train it")
+        draw_title(page, f"To {verb} it")
         draw_command(page, own, INDENT)
     elif remedies and remedies[0].get("command"):
-        draw_title(page, "To run the first")
+        draw_title(page, "To run the first" if verb == "run" else "To train with the first")
         draw_command(page, remedies[0]["command"], INDENT)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.render.headline import by_class, counted, precision, requests_text
 from vramfit.render.words import joined
-from vramfit.units import billions, gib, rate
+from vramfit.units import GIB, billions, gib, rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def card(gpu: Object) -> Iterator[str]:
     """Lines on the GPU: its kind, its memory, and how much of that a program gets."""
     for kind in gpu.get("gpus") or [gpu]:
         if kind.get("vendor") == "custom":
-            yield _listed(counted(kind, kind["name"]), f"{gib(kind['memory_bytes'])}{_bandwidth(kind)}")
+            yield f"{counted(kind, kind['name'])}{_custom(kind)}{_bandwidth(kind)}"
             continue
         yield _listed(counted(kind, kind["name"]), kind.get("architecture"), _price(kind))
         size = "" if kind["marketed_gb"] is None else f"{kind['marketed_gb']:g} GB "
@@ -91,7 +91,10 @@ def card_lines(gpu: Object) -> Iterator[str]:
     """One line on each kind of GPU: its memory, and how much of it a program gets."""
     for kind in gpu.get("gpus") or [gpu]:
         usable = kind.get("usable_bytes")
-        if kind.get("vendor") == "custom" or kind.get("marketed_gb") is None:
+        if kind.get("vendor") == "custom":
+            yield f"{counted(kind, kind['name'])}{_custom(kind)}{_bandwidth(kind)}"
+            continue
+        if kind.get("marketed_gb") is None:
             memory = "" if kind.get("memory_bytes") is None else gib(kind["memory_bytes"])
         else:
             memory = f"{kind['marketed_gb']:g} GB {kind.get('memory_type') or ''}".rstrip()
@@ -99,8 +102,14 @@ def card_lines(gpu: Object) -> Iterator[str]:
         yield _listed(
             counted(kind, kind["name"]),
             f"{memory}{each}{_bandwidth(kind)}".strip(),
-            None if usable is None or kind.get("vendor") == "custom" else f"{gib(usable)}{each} usable",
+            None if usable is None else f"{gib(usable)}{each} usable",
         )
+
+
+def _custom(kind: Object) -> str:
+    """Memory of a card that the user made up, in GiB, where its name has it in another unit."""
+    size = kind.get("memory_bytes")
+    return "" if size is None or f"{size / GIB:g}GiB" in kind["name"].replace(" ", "") else f", {gib(size)}"
 
 
 def model_line(facts: Object) -> str:

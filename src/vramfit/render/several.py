@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from vramfit.render.sections import Section
 
 _HEADINGS = (
-    ("", 0), ("model", 0), ("GPU", 5), ("engine", 6), ("quant", 0), ("verdict", 0), ("needed\nGiB", 2), ("free\nGiB", 0),
-    ("longest\ncontext", 4), ("tokens\nper s", 3), ("quality\nloss", 7),
+    ("", 0), ("model", 0), ("GPU", 3), ("engine", 6), ("quant", 0), ("verdict", 0), ("needed\nGiB", 2), ("free\nGiB", 0),
+    ("longest\ncontext", 5), ("tokens\nper s", 4), ("quality\nloss", 7),
 )  # fmt: skip
 """Headings and the order in which they give way on a narrow terminal, the highest number first."""
 _TEXTS = ("", "model", "GPU", "engine", "quant", "verdict", "quality\nloss")

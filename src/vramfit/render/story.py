@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.render.account import draw_bars, draw_legend, draw_table, labels, verdict_span
+from vramfit.render.account import draw_bars, draw_legend, draw_table, has_figures, labels, verdict_span
 from vramfit.render.fields import RUNS, pick, tokens_per_second
 from vramfit.render.ledger import draw_ledger, has_ledger
 from vramfit.render.outcome import sentences
@@ -43,13 +43,14 @@ def draw_story(page: Page, section: Section) -> None:
     page.blank()
     paragraphs = [("GPU", card(first["gpu"])), ("Model", model(first["model"])), ("Run", [run(first)])]
     for label, paragraph in (*paragraphs, ("Cache", cache(section))):
-        for number, line in enumerate(paragraph):
+        for number, line in enumerate(text for text in paragraph if text):
             page.prose(line, label=(label if number == 0 else "", "dim"), hang=7)
     page.blank()
-    if draw_bars(page, estimates, figures=[[spare(one.get("headroom_bytes")) for one in estimates]]):
+    if draw_bars(page, estimates, figures=[[_room(one) for one in estimates]]):
         draw_legend(page, estimates)
     page.blank()
-    draw_table(page, estimates)
+    if has_figures(estimates):
+        draw_table(page, estimates)
     _speed(page, section)
     if has_ledger(first):
         draw_title(page, f"The rule of thumb and the account{of_row(section, first)}")
@@ -86,7 +87,13 @@ def _figures_beside(estimates: Sequence[Object]) -> list[list[str]]:
     """Whole need and what it leaves, as texts beside the bars where no table follows to show them."""
     needs = [pick(estimate, "required_bytes.expected") for estimate in estimates]
     sums = ["" if need is None else gib(need) for need in needs]
-    return [sums, [spare(estimate.get("headroom_bytes")) for estimate in estimates]]
+    return [sums, [_room(estimate) for estimate in estimates]]
+
+
+def _room(estimate: Object) -> str:
+    """Memory that an estimate leaves or lacks; empty where that is not known, which the verdict says."""
+    headroom = estimate.get("headroom_bytes")
+    return "" if headroom is None else spare(headroom)
 
 
 def _speed(page: Page, section: Section) -> None:

@@ -21,7 +21,7 @@ STATE_MEMORY = "give what a program can have of it as --usable, or the machine's
 def unknown_object(unanswered: Unanswered) -> Object:
     """Object of a deployment whose memory is unknown, with null for what is not known of it."""
     deployment, weights = unanswered.deployment, unanswered.weights_bytes
-    known = "" if weights is None else f"the weights take {gib(weights)}; "
+    known = "its memory" if weights is None else f"the weights take {gib(weights)}; the rest"
     found: Object = {
         "name": unanswered.request.get("name"),
         "gpu": gpu_object(deployment),
@@ -41,7 +41,7 @@ def unknown_object(unanswered: Unanswered) -> Object:
         "if_tried": None,
         "command": None,
         "remedies": [],
-        "assumptions": [f"{known}the rest is not known: {unanswered.reason}", SUPPLY]
+        "assumptions": [f"{known} is not known: {unanswered.reason}", SUPPLY]
         + ([] if deployment.model.origin is None else origin_notes(deployment.model.origin)),
     }
     needing = unanswered.needing

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from tests.command import report, vramfit
 from vramfit.engines.commands import read_command
 from vramfit.errors import UsageError
 from vramfit.launch.files import Files
@@ -48,3 +51,34 @@ def test_comments_of_a_text_model(expected: dict[str, object], comment: str) -> 
 )
 def test_comments_of_a_model_that_sees(expected: dict[str, object], comment: str) -> None:
     assert {"model": "a/b", **expected} == keys("AutoModelForImageTextToText", comment)
+
+
+@pytest.mark.parametrize("kind", ["AutoModel", "AutoModelForSequenceClassification"])
+def test_comments_of_a_model_that_generates_nothing(kind: str) -> None:
+    """The tokens that it reads stand in the comment, since no call states them."""
+    assert keys(kind, "  # 400 tokens, 4 sequences") == {"model": "a/b", "context": "400", "parallel": "4"}
+
+
+@pytest.mark.parametrize(
+    ("model", "loader", "call"),
+    [
+        ("whisper-large-v3", "AutoModelForSpeechSeq2Seq", "model.generate(**inputs, max_length=400)"),
+        ("flan-t5-base", "AutoModelForSeq2SeqLM", "model.generate(**inputs, max_length=400)"),
+        ("bge-m3", "AutoModel", "model(**inputs)  # 400 tokens"),
+        ("bge-reranker-base", "AutoModelForSequenceClassification", "model(**inputs)  # 400 tokens"),
+        ("qwen3-reranker-0.6b", "AutoModelForCausalLM", "model.generate(**inputs, max_length=400)"),
+        ("llava-1.5-7b", "AutoModelForImageTextToText", "model.generate(**inputs, max_length=400)"),
+    ],
+)
+def test_the_class_that_loads_a_model(model: str, loader: str, call: str) -> None:
+    """By what the model reads, and by whether it generates; the command gives the same deployment again."""
+    (asked,) = report(
+        "-g", "rtx4090", "-m", model, "--engine", "transformers", "--quant", "fp16", "-c", "400"
+    ).estimates  # fmt: skip
+    command = str(asked["command"])
+    ran = vramfit("check", "-g", "rtx4090", "--json", "--", "python", "-c", command)
+    (read,) = json.loads(ran.out)["estimates"]
+
+    assert f"from transformers import {loader}; model = {loader}.from_pretrained(" in command
+    assert command.endswith(f"; answer = {call}")
+    assert (read["model"]["id"], read["required_bytes"]) == (model, asked["required_bytes"])

@@ -21,7 +21,9 @@ OFFLOADS = {
     "model": (
         "keep only the running component on the GPU", "each component is copied to the GPU when its turn comes", 1,
     ),
-    "group": ("copy the denoiser block by block", "blocks are copied at every step, which costs much speed", 2),
+    "group": (
+        "keep the denoiser in RAM and copy it block by block", "blocks are copied at every step, which costs much speed", 2,
+    ),
 }  # fmt: skip
 """Summary, cost and effort of the modes of offloading that are proposed; layer by layer is slower than by blocks."""
 WHOLE_ONLY = ("bitsandbytes",)

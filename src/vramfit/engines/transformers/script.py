@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit.engines.transformers.launch import READERS
 from vramfit.errors import UsageError
 from vramfit.launch.code import Call, is_unknown
 from vramfit.training.commands.scripts import SEEING, first, is_loader, weights
@@ -42,11 +43,14 @@ def _keys(found: tuple[Call, ...], load: Call) -> dict[str, object]:
     made = next((one for one in found if one.last == "generate" and "max_length" in one.keywords), None)
     if made is not None and isinstance(made.value("max_length"), int):
         keys["context"] = made.value("max_length")
-    return {**keys, **_written(found, load.name.split(".")[-2:-1] == [] or load.name.split(".")[-2] in SEEING)}
+    return {**keys, **_written(found, "".join(load.name.split(".")[-2:-1]))}
 
 
-def _written(found: tuple[Call, ...], sees: bool) -> dict[str, object]:
-    """Keys of a comment of ours: ``20 layers on GPUs, 4 sequences, 2 images of 640x480 pixels``."""
+def _written(found: tuple[Call, ...], kind: str) -> dict[str, object]:
+    """Keys of a comment of ours: ``20 layers on GPUs, 4 sequences, 2 images of 640x480 pixels``.
+
+    ``kind`` is the class that loads the model, empty for a pipeline: one that reads has the tokens of its inputs there.
+    """
     keys: dict[str, object] = {}
     text = next((str(one.value("text")) for one in found if one.name == "#"), "")
     for part in text.split(", "):
@@ -55,7 +59,9 @@ def _written(found: tuple[Call, ...], sees: bool) -> dict[str, object]:
             keys["gpu_layers"] = words[0]
         elif words[1:2] == ["sequences"]:
             keys["parallel"] = words[0]
-        elif words[1:2] and words[1].startswith("image") and sees:
+        elif words[1:2] == ["tokens"] and kind in READERS:
+            keys["context"] = words[0]
+        elif words[1:2] and words[1].startswith("image") and (not kind or kind in SEEING):
             keys["images"] = words[0]
             size = [word for word in words[2:] if word.replace("x", "").isdecimal()]
             keys.update({"image_size": size[0]} if size else {})
