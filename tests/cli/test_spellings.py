@@ -326,6 +326,37 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
             "leave it out, or use --engine sglang; see `vramfit check --help`",
         ),
         (
+            f"{G} {M} --lr --task lora",
+            "--lr has no value behind it",
+            "write one, or leave --lr out; see `vramfit check --help`",
+        ),
+        (
+            f"{G} {M} --task lora --lr",
+            "--lr has no value behind it",
+            "write one, or leave --lr out; see `vramfit check --help`",
+        ),
+        (
+            f"{G} {M} --context --quant int4",
+            "--context has no value behind it",
+            "write one, or leave --context out; see `vramfit check --help`",
+        ),
+        (
+            f"{G} {M} --batch-size --task lora",
+            "--batch-size has no value behind it",
+            "write one, or leave --batch-size out; see `vramfit check --help`",
+        ),
+        (
+            f"{G} {M} --threads --quant Q4_K_M",
+            "--threads has no value behind it",
+            "write one, or leave --threads out; see `vramfit check --help`",
+        ),
+        (f"{G} {M} -t", "-t has no value behind it", "write one, or leave -t out; see `vramfit check --help`"),
+        (
+            f"{G} {M} --json=5",
+            '--json: "5" is not a valid value',
+            "it takes none, or true or false; see `vramfit check --help`",
+        ),
+        (
             f"{G} {M} --ubatch 256 --max-num-seqs 8",
             "no engine has all of max_num_seqs and ubatch: ubatch is of llama.cpp and ollama",
             "leave one out",

@@ -23,12 +23,14 @@ WORDS = {
     "--runtime": "--engine", "--framework": "--engine", "--server": "--engine", "--inference-engine": "--engine",
     "--loader": "--engine",
     "--system-ram": "--ram", "--host-memory": "--ram", "--cpu-memory": "--ram", "--host-ram": "--ram", "--cpu-ram": "--ram",
-    "--os": "--platform", "--system": "--platform", "--image-resolution": "--image-size", "--num-images": "--images",
+    "--os": "--platform", "--system": "--platform", "--image-resolution": "--image-size",
+    "--resolution": "--image-size", "--num-images": "--images",
     "--kv-type": "--kv-cache-type", "--kv-quant": "--kv-cache-type", "--kv-cache": "--kv-cache-type",
     "--cache-type": "--kv-cache-type", "--kv": "--kv-cache-type", "--kv-cache-quant": "--kv-cache-type",
     "--kv-bits": "--kv-cache-type", "--kv-dtype": "--kv-cache-type", "--cache-quant": "--kv-cache-type",
     "--kv-cache-quantization": "--kv-cache-type", "--kvcache": "--kv-cache-type", "--kv-cache-bits": "--kv-cache-type",
     "--free-memory": "--reserve", "--reserved": "--reserve",
+    "--max-memory": "--usable", "--vram-limit": "--usable", "--memory-limit": "--usable", "--max-vram": "--usable",
     "--layers": "--gpu-layers", "--gpu-offload": "--gpu-layers", "--offload-layers": "--gpu-layers",
     "--tp": "--tensor-parallel", "--pp": "--pipeline-parallel", "--dp": "--data-parallel",
     "--gpu-util": "--gpu-memory-utilization", "--gpu-utilization": "--gpu-memory-utilization",
@@ -72,6 +74,12 @@ WITHOUT_MEMORY = (
     "--max-grad-norm", "--dataset", "--data", "--output-dir", "--seed", "--logging-steps", "--save-steps", "--eval-steps",
 )  # fmt: skip
 """Flags of trainers, each with one value, that change no memory."""
+
+PICTURE = ("--steps", "--num-inference-steps", "--guidance-scale", "--cfg-scale")
+"""Flags of programs that make pictures, each with one value, that change no memory."""
+
+ATTENTION = ("--attn-implementation", "--attention-implementation", "--attn")
+"""Flags for transformers' ``attn_implementation``, of which ``eager`` alone keeps the whole matrix of scores."""
 
 BATCHES = (
     "--batch-size", "--bs", "--micro-batch-size", "--train-batch-size", "--per-device-train-batch-size",
