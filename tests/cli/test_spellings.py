@@ -249,7 +249,7 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
             f"{G} -m 'llama 70b'",
             'no model is called "llama 70b"',
             "did you mean llama-3-70b, llama-2-70b or llama-3.3-70b? See `vramfit list models`; any other model is read where"
-            " it is: a Hub repository (org/name), an Ollama tag (name:tag), a GGUF file, a folder",
+            " it is: a Hub repository (org/name), an Ollama tag (ollama:name:tag), a GGUF file, a folder",
         ),
         (f"{G} {M} --ram 64", 'size "64" has no unit', "write GiB, for example 64GiB"),
         (
