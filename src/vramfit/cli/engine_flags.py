@@ -1,4 +1,4 @@
-"""Flags of engines' own programs on a command line of ours: each engine's table by spelling, and the keys they state."""
+"""Flags of engines' and trainers' own programs on a command line of ours: tables by spelling, and the keys they state."""
 
 from __future__ import annotations
 
@@ -76,3 +76,10 @@ def _own(key: Key, value: Any) -> list[str]:
     if isinstance(value, list | tuple):
         return [word for one in value for word in (flag, str(one))]
     return [flag, ("on" if value else "off") if isinstance(value, bool) else str(value)]
+
+
+def is_a_trainers(flag: str) -> bool:
+    """Return True for a setting of transformers' and TRL's trainers; those that change the memory are keys of ours."""
+    from vramfit.training.commands.names import TRANSFORMERS, TRL
+
+    return flag[2:].replace("-", "_") in f"{TRANSFORMERS} {TRL}".split()

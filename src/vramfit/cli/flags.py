@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import re
 
-from vramfit.cli.engine_flags import flags_of, keys_of
+from vramfit.cli.engine_flags import flags_of, is_a_trainers, keys_of
 from vramfit.cli.options import WITH_WORDS, command_of, long_flag, options, spellings
 from vramfit.cli.synonyms import (
-    ATTENTION,
     BATCHES,
     CHOSEN,
     COUNTS,
     LENGTHS,
     MEMORY,
-    PICTURE,
+    NEUTRAL,
+    PRECISIONS,
     SHORT,
     SWITCHES,
+    VALUES,
     WITHOUT_MEMORY,
     WORDS,
 )
@@ -101,7 +102,8 @@ class _Line:
         if self._plain and self._command in WITH_WORDS:
             from vramfit.cli.words import placed
 
-            return [self._command, *self._counted([*placed(self._plain, own), *own])]
+            found = placed(self._plain, own)
+            return [self._command, *self._counted([*own, *found] if _gpus(own) else [*found, *own])]
         return [*self._command.split(), *self._counted(own), *self._plain]
 
     def _counted(self, own: list[str]) -> list[str]:
@@ -145,8 +147,7 @@ class _Line:
         if quant is None and (key is None or key.kind not in ("switch", "flag")):
             return None
         if value is None:
-            ends = len(self._rest) == 1 or (self._rest and self._rest[1].startswith("-"))
-            if not ends or self._rest[0].lower() not in TRUTHS:
+            if not self._ends() or self._rest[0].lower() not in TRUTHS:
                 return None
             value = self._rest.pop(0)
         truth = TRUTHS.get(value.lower())
@@ -156,10 +157,19 @@ class _Line:
                 f"it takes none, or true or false; see `vramfit {self._command} --help`",
             )
         if quant is not None:
-            return ["--quant", quant] if truth else []
+            return self._quantized(flag.lower()) if truth else []
         if key is None or key.kind == "switch":
             return [flag] if truth else []
         return [long_flag(key) if truth != negated else f"--no-{long_flag(key)[2:]}"]
+
+    def _ends(self) -> bool:
+        """Return True if one more word stands on the line, or a flag stands behind the next."""
+        return len(self._rest) == 1 or (len(self._rest) > 1 and self._rest[1].startswith("-"))
+
+    def _quantized(self, flag: str) -> list[str]:
+        """Flags for a quantization that is a flag itself; none for a precision of QLoRA's computation."""
+        of_computation = flag in PRECISIONS and any("qlora" in word.lower() for word in (*self._own, *self._rest))
+        return [] if of_computation else ["--quant", SWITCHES[flag.replace("_", "-")]]
 
     def _value(self, flag: str) -> str:
         """Take the word behind a flag; raises ``UsageError`` where none is there, or another flag."""
@@ -186,14 +196,15 @@ class _Line:
         if folded in LENGTHS:
             known = "--sequence-length" if self._tunes and "--sequence-length" in self._declared else "--context"
         if folded in SWITCHES and not equals:
-            self._own += ["--quant", SWITCHES[folded]]
-        elif (self._tunes and folded in WITHOUT_MEMORY) or folded in PICTURE:
+            self._own += self._quantized(folded)
+        elif (self._tunes and folded in WITHOUT_MEMORY) or folded in NEUTRAL:
             value = value if equals else self._value(flag)
         elif folded in (*BATCHES, *COUNTS):
             self._number(folded, value if equals else self._value(flag))
-        elif folded in ATTENTION:
+        elif folded in VALUES:
+            ours, values, other = VALUES[folded]
             value = value if equals else self._value(flag)
-            self._own += ["--flash-attention", "off" if value == "eager" else "on"]
+            self._own += [ours, values.get(value.lower(), other or value)]
         elif (folded.startswith("--no-") and self._turned_off(folded)) or (
             folded in SHORT and self._of_program(SHORT[folded], SHORT[folded])
         ):
@@ -205,8 +216,13 @@ class _Line:
             return False  # a number of ranks, as SGLang has it
         elif known in self._declared or self._negates(known):
             self._keep(known, f"{known}={value}" if equals else known)
+        elif not equals and self._chosen(folded[2:]):
+            return True
+        elif self._tunes and is_a_trainers(folded):
+            alone = equals or self._rest[0:1] == [] or self._rest[0].startswith("--") or not self._ends()
+            self._rest = self._rest if alone else self._rest[1:]
         else:
-            return not equals and self._chosen(folded[2:])
+            return False
         return True
 
     def _number(self, flag: str, value: str) -> None:

@@ -9,6 +9,7 @@ WORDS = {
     "--gpu-name": "--gpu", "--gpu-type": "--gpu",
     "--llm": "--model", "--models": "--model", "--model-id": "--model", "--model-path": "--model", "--repo": "--model",
     "--model-name": "--model", "--base-model": "--model",
+    "--contextsize": "--context",
     "--ctx": "--context", "--ctx-len": "--context", "--ctx-length": "--context", "--ctxlen": "--context",
     "--context-len": "--context", "--context-length": "--context", "--context-size": "--context",
     "--context-window": "--context", "--num-ctx": "--context", "--n-ctx": "--context", "--max-ctx": "--context",
@@ -32,6 +33,7 @@ WORDS = {
     "--free-memory": "--reserve", "--reserved": "--reserve",
     "--max-memory": "--usable", "--vram-limit": "--usable", "--memory-limit": "--usable", "--max-vram": "--usable",
     "--layers": "--gpu-layers", "--gpu-offload": "--gpu-layers", "--offload-layers": "--gpu-layers",
+    "--gpulayers": "--gpu-layers",
     "--tp": "--tensor-parallel", "--pp": "--pipeline-parallel", "--dp": "--data-parallel",
     "--gpu-util": "--gpu-memory-utilization", "--gpu-utilization": "--gpu-memory-utilization",
     "--gpu-mem-util": "--gpu-memory-utilization", "--gpu-memory-util": "--gpu-memory-utilization",
@@ -75,11 +77,23 @@ WITHOUT_MEMORY = (
 )  # fmt: skip
 """Flags of trainers, each with one value, that change no memory."""
 
-PICTURE = ("--steps", "--num-inference-steps", "--guidance-scale", "--cfg-scale")
-"""Flags of programs that make pictures, each with one value, that change no memory."""
+NEUTRAL = ("--steps", "--num-inference-steps", "--guidance-scale", "--cfg-scale", "--keep-alive", "--keepalive")
+"""Flags of programs that make pictures, and of Ollama's, each with one value, that change no memory."""
 
-ATTENTION = ("--attn-implementation", "--attention-implementation", "--attn")
-"""Flags for transformers' ``attn_implementation``, of which ``eager`` alone keeps the whole matrix of scores."""
+_ATTENTION = ("--flash-attention", {"eager": "off"}, "on")
+VALUES = {
+    "--attn-implementation": _ATTENTION,
+    "--attention-implementation": _ATTENTION,
+    "--attn": _ATTENTION,
+    "--quantkv": ("--kv-cache-type", {"0": "f16", "1": "q8_0", "2": "q4_0"}, ""),
+}
+"""Flags whose values have other names here: ours, its values by theirs, and that of any other (empty for as it is).
+
+Of transformers' ``attn_implementation`` ``eager`` alone keeps the whole matrix of scores; ``--quantkv`` is KoboldCpp's.
+"""
+
+PRECISIONS = ("--bf16", "--fp16")
+"""Flags that in a trainer's line state the precision of the computation, which no quantized weights have."""
 
 BATCHES = (
     "--batch-size", "--bs", "--micro-batch-size", "--train-batch-size", "--per-device-train-batch-size",

@@ -112,7 +112,7 @@ def _integer(key: Key, raw: Any) -> int:
 
 def _shares(key: Key, raw: Any) -> tuple[float, ...]:
     """Parse proportions from ``3,1`` or a list; raises ``UsageError`` where all of them are 0."""
-    parts = raw if isinstance(raw, list | tuple) else str(raw).split(",")
+    parts = raw if isinstance(raw, list | tuple) else str(raw).replace("/", ",").split(",")  # llama.cpp takes both
     shares = []
     for part in parts:
         number = str(part).strip()
