@@ -25,7 +25,7 @@ WORDS = {
     "--loader": "--engine",
     "--system-ram": "--ram", "--host-memory": "--ram", "--cpu-memory": "--ram", "--host-ram": "--ram", "--cpu-ram": "--ram",
     "--os": "--platform", "--system": "--platform", "--image-resolution": "--image-size",
-    "--resolution": "--image-size", "--num-images": "--images",
+    "--resolution": "--output-size", "--size": "--output-size", "--num-images": "--images",
     "--kv-type": "--kv-cache-type", "--kv-quant": "--kv-cache-type", "--kv-cache": "--kv-cache-type",
     "--cache-type": "--kv-cache-type", "--kv": "--kv-cache-type", "--kv-cache-quant": "--kv-cache-type",
     "--kv-bits": "--kv-cache-type", "--kv-dtype": "--kv-cache-type", "--cache-quant": "--kv-cache-type",

@@ -38,7 +38,8 @@ def replace(path: str, text: str) -> None:
         return
     temporary = f"{target}.{os.urandom(4).hex()}.tmp"
     try:
-        _write(temporary, text, "x")
+        with open(temporary, "x", encoding="utf-8", newline="") as file:
+            file.write(text)
         if os.path.exists(target):
             os.chmod(temporary, os.stat(target).st_mode & 0o7777)
         os.replace(temporary, target)

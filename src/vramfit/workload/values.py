@@ -155,5 +155,5 @@ def _number(key: Key, raw: Any) -> float:
 def _expected(key: Key) -> str:
     kind = "a number" if key.kind == "number" else "a whole number"
     words = f", or {' or '.join(key.choices)}" if key.choices else ""
-    upper = f" to {key.maximum:g}" if key.maximum < 2**31 - 1 else " or more"
+    upper = f" to {key.maximum:,}" if key.maximum < 2**31 - 1 else " or more"
     return f"{kind}, {key.minimum:g}{upper}{words}"

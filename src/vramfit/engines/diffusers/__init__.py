@@ -61,7 +61,10 @@ class Diffusers(Engine[int | None, PipelineKeys]):
 
         model = checkpoint.model
         if not model.components:
-            raise CannotTell(f"{model.name} is no pipeline of components", f"leave out --engine {self.name} for it")
+            raise CannotTell(
+                f"{model.name} is no pipeline of components",
+                f"leave out --engine {self.name}, or the keys that it alone has, as output_size",
+            )
         if not knows_activations(model):
             weights = sum([row.total_bytes for row in checkpoint.stored])
             raise CannotTell(
