@@ -22,12 +22,12 @@ from tests.docs.fresh import WRITTEN
 from tests.each import each
 from tests.importers.machine.placing import place
 from vramfit.catalogue.files import source_directory
-from vramfit.cli.completion import SHELLS
 from vramfit.cli.options import COMMANDS, options, read, spellings
 from vramfit.cli.synonyms import COUNTS
 from vramfit.curation.lint import check
 from vramfit.curation.overlay import built_in
 from vramfit.engines import engine, names, pipeline_engines, registered
+from vramfit.importers.config.language import SHELLS
 from vramfit.importers.machine.find import ThisMachine
 from vramfit.launch import Program
 
