@@ -22,7 +22,7 @@ from tests.docs.fresh import WRITTEN
 from tests.each import each
 from tests.importers.machine.placing import place
 from vramfit.catalogue.files import source_directory
-from vramfit.cli.options import COMMANDS, options, spellings
+from vramfit.cli.options import COMMANDS, options, read, spellings
 from vramfit.cli.synonyms import COUNTS
 from vramfit.curation.lint import check
 from vramfit.curation.overlay import built_in
@@ -116,7 +116,7 @@ SESSIONS = [shown for block in BLOCKS if block.language == "console" for shown i
 SCRIPTS = [shown for block in BLOCKS if block.language == "sh" for shown in script(block)]
 FILES = {
     name: block.text
-    for block in BLOCKS
+    for block in reversed(BLOCKS)  # of two with one name README's, which goes first
     for name, language, key in (("deployments.yaml", "yaml", "deployments"), ("config.json", "json", "model_type"))
     if block.language == language and key in (yaml.safe_load(block.text) or {})
 }
@@ -184,6 +184,30 @@ def test_commands_that_are_shown_run(shown: Shown, monkeypatch: pytest.MonkeyPat
     """They give an answer: yes or no, not a usage error."""
     code, printed = run(shown, monkeypatch, tmp_path)
     assert code in (0, 1), printed
+
+
+TEXTS = [
+    line.removeprefix("$ ").partition(" >")[0].partition(" 2>")[0].rpartition(" | ")[2]
+    for block in BLOCKS
+    if block.language == "text"
+    for line in block.text.splitlines()
+    if "vramfit " in line.partition(" 2>")[0]
+]
+"""Commands of blocks that no test runs, since they need a network, a shell or a file of the reader's."""
+
+
+def test_there_are_commands_in_texts() -> None:
+    assert 6 < len(TEXTS)
+
+
+@pytest.mark.parametrize("command", TEXTS)
+def test_commands_in_texts_have_flags_that_exist(command: str) -> None:
+    """Each is read in full, as far as that is possible without running it."""
+    program, *words = shlex.split(command)
+    assert "vramfit" == program
+    assert read(words) is not None or words in [
+        ["completion", shell] for shell in ("bash", "zsh", "fish", "powershell")
+    ]
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "yaml"], ids=str)

@@ -91,6 +91,12 @@ def parse_pixels(text: str) -> tuple[int, int]:
 
 _SPOKEN = {
     "gig": "G",
+    "ko": "kB",
+    "mo": "MB",
+    "go": "GB",
+    "to": "TB",
+    "mio": "MiB",
+    "gio": "GiB",
     "gigs": "G",
     "gigabyte": "GB",
     "gigabytes": "GB",

@@ -6,10 +6,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mypy import api
+
 if TYPE_CHECKING:
     import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "python.md"
 BLOCK = re.compile(r"```python\n(?P<code>.*?)```(?:\n\n```text\n(?P<shown>.*?)```)?", re.DOTALL)
 
 
@@ -28,3 +31,13 @@ def test_examples_run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     assert len(expected) == 2
     assert expected == printed
     assert {"report", "remedy", "found", "card", "model"} <= set(space)
+
+
+def test_examples_are_typed(tmp_path: Path) -> None:
+    """All of them as one module, under mypy --strict with the package as it is here."""
+    module = tmp_path / "page.py"
+    module.write_text(
+        "".join(found["code"] for found in BLOCK.finditer(PAGE.read_text(encoding="utf-8"))), encoding="utf-8"
+    )
+    out, err, code = api.run(["--strict", "--config-file", str(ROOT / "pyproject.toml"), str(module)])
+    assert (0, "") == (code, err), out

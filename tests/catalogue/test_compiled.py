@@ -98,8 +98,8 @@ def test_a_hopeless_name_gets_none(catalogue: Catalogue) -> None:
         catalogue.model("zzzzzzzz")
 
     assert caught.value.hint == (
-        "see `vramfit list models`; any other model is read where it is: a Hub repository (org/name), an Ollama tag (name:tag),"
-        " a GGUF file, a folder"
+        "see `vramfit list models`; any other model is read where it is: a Hub repository (org/name), an Ollama tag"
+        " (ollama:name:tag), a GGUF file, a folder"
     )
 
 

@@ -58,7 +58,7 @@ def test_no_arguments_is_a_call_for_help() -> None:
         ("--gpu", ["check", "--gpu"]),
         ("extra", ["check", "-g", "rtx4090", "-m", "llama-2-7b", "extra"]),
         ("--contxt", ["check", "--contxt", "4096"]),
-        ("--json", ["check", "--json=yes"]),
+        ("--json", ["check", "--json=5"]),
     ],
 )
 def test_usage_errors(said: str, arguments: list[str]) -> None:

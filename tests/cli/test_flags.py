@@ -25,7 +25,6 @@ LINE = ("-g", "h200", "-m", "qwen3-30b-a3b", "--quant", "Q4_K_M")
         (["--threads=8", "--mlock", "--temp", "0.7"], []),
         (["--offline", "--json"], ["--offline", "--json"]),
         (["--nonsense", "3"], ["--nonsense", "3"]),
-        (["-t"], []),
     ],
 )
 def test_translation(flags: list[str], expected: list[str]) -> None:

@@ -183,7 +183,9 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert ran.code == 2
     assert (
-        ran.err == "error: a picture needs matplotlib, which is not installed\nhint: pip install 'vramfit-cli[plot]'\n"
+        ran.err
+        == "error: a picture needs matplotlib, which is not installed\nhint: pip install matplotlib where vramfit is installed;"
+        " without --output the curve is drawn in the terminal\n"
     )
     assert not Path("x.svg").exists()
 

@@ -249,7 +249,7 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
             f"{G} -m 'llama 70b'",
             'no model is called "llama 70b"',
             "did you mean llama-3-70b, llama-2-70b or llama-3.3-70b? See `vramfit list models`; any other model is read where"
-            " it is: a Hub repository (org/name), an Ollama tag (name:tag), a GGUF file, a folder",
+            " it is: a Hub repository (org/name), an Ollama tag (ollama:name:tag), a GGUF file, a folder",
         ),
         (f"{G} {M} --ram 64", 'size "64" has no unit', "write GiB, for example 64GiB"),
         (
@@ -324,6 +324,37 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
             f"{G} {M} --engine vllm --mem-fraction-static 0.8",
             "--mem-fraction-static is a flag of sglang, not of vllm",
             "leave it out, or use --engine sglang; see `vramfit check --help`",
+        ),
+        (
+            f"{G} {M} --lr --task lora",
+            "--lr has no value behind it",
+            "write one, or leave --lr out; see `vramfit check --help`",
+        ),
+        (
+            f"{G} {M} --task lora --lr",
+            "--lr has no value behind it",
+            "write one, or leave --lr out; see `vramfit check --help`",
+        ),
+        (
+            f"{G} {M} --context --quant int4",
+            "--context has no value behind it",
+            "write one, or leave --context out; see `vramfit check --help`",
+        ),
+        (
+            f"{G} {M} --batch-size --task lora",
+            "--batch-size has no value behind it",
+            "write one, or leave --batch-size out; see `vramfit check --help`",
+        ),
+        (
+            f"{G} {M} --threads --quant Q4_K_M",
+            "--threads has no value behind it",
+            "write one, or leave --threads out; see `vramfit check --help`",
+        ),
+        (f"{G} {M} -t", "-t has no value behind it", "write one, or leave -t out; see `vramfit check --help`"),
+        (
+            f"{G} {M} --json=5",
+            '--json: "5" is not a valid value',
+            "it takes none, or true or false; see `vramfit check --help`",
         ),
         (
             f"{G} {M} --ubatch 256 --max-num-seqs 8",

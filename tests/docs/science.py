@@ -30,18 +30,22 @@ def page() -> str:
         "# What each engine puts on a GPU\n",
         WRITTEN,
         "An estimate is a sum of terms: each has a formula, and the place where that formula or constant was read or"
-        " measured. Below are the terms of one deployment of each engine, those of layers of one kind once. How far such"
-        " sums are from what programs take: [accuracy](accuracy.md).\n",
+        " measured. Below are the terms of one deployment of each engine; those with one formula and source share a row. What"
+        " the names in a formula stand for shows `vramfit explain` with the same keys, which puts the numbers in their place."
+        " How far such sums are from what programs take: [accuracy](accuracy.md).\n",
     ]
     catalogue = open_catalogue()
     for engine, keys in EXAMPLES.items():
         request = parse_request({**keys, "engine": engine})
-        rows: dict[tuple[str, str, str, str], None] = {}
+        rows: dict[tuple[str, str, str], dict[str, None]] = {}
         for term in terms(resolve(request, catalogue)[0]):
             name = term.name.split(" 0")[0] if term.name.startswith("layers ") else term.name
-            rows[term.part.replace("_", " "), cell(name), cell(term.formula), cell(term.source)] = None
+            where = "in RAM" if term.device == "host" else "on the GPU"
+            like = f"{term.part.replace('_', ' ')}, {where}", cell(term.formula), cell(term.source)
+            rows.setdefault(like, {})[cell(name)] = None
+        lines = [(part, "; ".join(found), formula, source) for (part, formula, source), found in rows.items()]
         example = f"{keys['model']} in {keys['quant']} on {keys['gpu'][0]}"
-        parts += [f"## {engine}\n", f"{example}.\n", table(("part", "term", "formula", "source"), list(rows))]
+        parts += [f"## {engine}\n", f"{example}.\n", table(("part", "terms", "formula", "source"), lines)]
     return "\n".join(parts)
 
 

@@ -147,11 +147,21 @@ def test_unknown_key_is_an_error_with_the_nearest_ones() -> None:
         parse_request({3: "x"})  # type: ignore[dict-item]
 
 
-def test_a_key_like_none_is_told_all_of_them() -> None:
-    """The hint is the list where nothing is near."""
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("zzz", "`vramfit check --help` has all of them"),
+        ("contxt", "did you mean context or long_context?"),
+        ("users", "did you mean parallel?"),
+        ("max_model_len", "did you mean context?"),
+        ("n_gpu_layers", "did you mean gpu_layers?"),
+    ],
+)
+def test_what_an_unknown_key_may_have_meant(name: str, hint: str) -> None:
+    """A flag of a key leads to the key; where nothing is near, the help has the list."""
     with pytest.raises(UsageError) as caught:
-        parse_request({"zzz": 1})
-    assert f"known keys: {', '.join(ORDER)}" == caught.value.hint
+        parse_request({name: 1})
+    assert (f'unknown key "{name}"', hint) == (caught.value.message, caught.value.hint)
 
 
 def test_a_null_key_is_as_good_as_absent() -> None:

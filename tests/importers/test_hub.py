@@ -236,7 +236,8 @@ def test_without_the_library_the_message_says_what_to_install(foo: Loopback, mon
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(InputError, match="this needs the network, and huggingface_hub is not installed") as caught:
         open_repository(FOO, Network())
-    assert "pip install 'vramfit-cli[hub]'" == caught.value.hint
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("pip install huggingface_hub where vramfit is installed, or give a file")
 
 
 GATED = "accept its terms at http://127.0.0.1:PORT/acme/foo and set HF_TOKEN"

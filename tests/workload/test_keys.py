@@ -128,7 +128,7 @@ def test_parse_value_refuses(message: str, name: str, raw: object) -> None:
     ("expected", "name"),
     [
         ("expected a whole number, 1 or more", "context"),
-        ("expected a whole number, 0 to 4096", "images"),
+        ("expected a whole number, 0 to 4,096", "images"),
         ("expected a whole number, 0 or more, or all or auto", "gpu_layers"),
         ("expected a number, 0.01 to 1", "gpu_memory_utilization"),
         (f"expected one of: {', '.join(CACHE_TYPES)}", "kv_cache_type"),

@@ -35,8 +35,8 @@ _VARIANTS = frozenset((
 ))  # fmt: skip
 """Words behind a card's number that make it another card: never taken for a board maker's."""
 _AROUND = (
-    "gpu gpus card cards graphics vram ram memory with the a an my of desktop silicon unified nvlink sli colab kaggle runpod air"
-    " gddr5 gddr6 gddr6x gddr7 hbm hbm2 hbm2e hbm3 hbm3e lpddr5 lpddr5x"
+    "gpu gpus card cards graphics vram ram memory with the a an my of each desktop silicon unified nvlink sli colab kaggle runpod"
+    " air gddr5 gddr6 gddr6x gddr7 hbm hbm2 hbm2e hbm3 hbm3e lpddr5 lpddr5x"
 )
 ADDED = frozenset(f"{_TRADE} {_AROUND}".split())
 """Words beside a card's name that say who built it or has it, what memory it has, or that it is a card."""

@@ -21,8 +21,8 @@ MAX_LISTED = 12
 FURTHER = {
     "gpu": "See `vramfit list gpus`; a card that is not there is custom:24GB",
     "model": (
-        "See `vramfit list models`; any other model is read where it is: a Hub repository (org/name), an Ollama tag (name:tag),"
-        " a GGUF file, a folder"
+        "See `vramfit list models`; any other model is read where it is: a Hub repository (org/name), an Ollama tag"
+        " (ollama:name:tag), a GGUF file, a folder"
     ),
 }
 """Next step for a name that is in no catalogue, by kind."""

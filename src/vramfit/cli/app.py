@@ -13,7 +13,7 @@ from vramfit.cli import catalogue as catalogue_command
 from vramfit.cli import import_ as import_command
 from vramfit.cli.help import METAVARS
 from vramfit.cli.manual import SUMMARIES
-from vramfit.cli.options import ARGUMENTS, COMMANDS, long_flag, options, run
+from vramfit.cli.options import ARGUMENTS, COMMANDS, command_of, long_flag, options, run
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key  # noqa: TC001  (Typer reads annotations at run time)
 
@@ -54,7 +54,10 @@ def run_app(arguments: list[str]) -> int:
             raise
         from vramfit.cli.check import report_error
 
-        command = getattr(getattr(error, "ctx", None), "command_path", "vramfit")
+        command = (
+            getattr(getattr(error, "ctx", None), "command_path", "")
+            or f"vramfit {command_of(arguments) or ''}".rstrip()
+        )
         usage = UsageError(str(describe()).replace("\n", " ").rstrip("."), f"see `{command} --help`")
         return report_error(usage, as_json="--json" in arguments)
     return result if isinstance(result, int) else 0

@@ -7,23 +7,34 @@ flags. The module is loaded only for a command line with something that is no de
 
 from __future__ import annotations
 
-from vramfit._memo import per_model
-from vramfit._record import Record
+import re
+
+from vramfit.cli.engine_flags import flags_of, is_a_trainers, keys_of
 from vramfit.cli.options import WITH_WORDS, command_of, long_flag, options, spellings
-from vramfit.cli.synonyms import BATCHES, CHOSEN, COUNTS, LENGTHS, MEMORY, SHORT, SWITCHES, WITHOUT_MEMORY, WORDS
+from vramfit.cli.synonyms import (
+    BATCHES,
+    CHOSEN,
+    COUNTS,
+    LENGTHS,
+    MEMORY,
+    NEUTRAL,
+    PRECISIONS,
+    SHORT,
+    SWITCHES,
+    VALUES,
+    WITHOUT_MEMORY,
+    WORDS,
+)
 from vramfit.engines import DEFAULT, engine, engine_of_family, names
-from vramfit.engines.keys import common_keys, every_key
+from vramfit.engines.keys import common_keys
 from vramfit.errors import UsageError, VramfitError
 from vramfit.workload.keys import parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
-    from vramfit.engines.base import Engine
-    from vramfit.launch import Flag, Program
-    from vramfit.workload.keys import Key
+    from vramfit.cli.engine_flags import Found
 
 TUNING = ("full", "lora", "qlora", "fft")
 """Beginnings of the tasks that train."""
@@ -33,19 +44,10 @@ UNITS = ("k", "m", "g", "gb", "gib", "mb", "mib", "gig", "gigs")
 """Units that may stand alone behind the number they belong to."""
 PROMPT_BATCH = 32
 """Smallest batch that is one of a prompt's tokens: llama.cpp's help names 32 as the least that BLAS takes, and asks for 2,048."""
-STAND_IN = "org/name"
-"""Model in a command of an engine's that is read for its other flags."""
-
-
-class _Found(Record):
-    """Flag of an engine's program on a line of ours."""
-
-    engine: str
-    program: Program
-    flag: Flag | None
-    """Row of the program's table; None for a flag that changes no memory."""
-    words: int
-    """Number of words behind it: -1 for all up to the next flag."""
+TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+"""Words that people write behind a switch."""
+TAG = re.compile(r"(?!custom:)[a-z][\w.:-]*:(?!\d+$)[\w.-]+", re.ASCII)
+"""Names of Ollama's, with a tag."""
 
 
 def translated(arguments: Sequence[str]) -> list[str]:
@@ -87,7 +89,7 @@ class _Line:
         """Memory of the GPU, where a flag of its own states it."""
         self._count = ""
         """Number of equal GPUs, where a flag of its own states it."""
-        self._tables: dict[str, dict[str, _Found]] = {}
+        self._tables: dict[str, dict[str, Found]] = {}
 
     def translated(self) -> list[str]:
         """The line in flags of our own."""
@@ -100,7 +102,8 @@ class _Line:
         if self._plain and self._command in WITH_WORDS:
             from vramfit.cli.words import placed
 
-            return [self._command, *self._counted([*placed(self._plain, own), *own])]
+            found = placed(self._plain, own)
+            return [self._command, *self._counted([*own, *found] if _gpus(own) else [*found, *own])]
         return [*self._command.split(), *self._counted(own), *self._plain]
 
     def _counted(self, own: list[str]) -> list[str]:
@@ -116,7 +119,10 @@ class _Line:
 
     def _take(self, word: str) -> None:
         flag, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
-        if flag in self._declared:
+        truth = self._truth(flag, value if equals else None)
+        if truth is not None:
+            self._own += truth
+        elif flag in self._declared:
             self._keep(flag, word)
         elif self._negates(flag):
             if not self._switch(word):
@@ -134,6 +140,47 @@ class _Line:
             elif flag[1:2] == "-" or not self._everyday(dashed, equals, value):
                 self._unknown(word, equals)
 
+    def _truth(self, flag: str, value: str | None) -> list[str] | None:
+        """Flags for a switch that has ``true`` or ``off`` behind it, or behind ``=``; None where no such word follows."""
+        negated, quant = self._negates(flag), SWITCHES.get(flag.lower().replace("_", "-"))
+        key = self._declared.get("--" + flag[5:] if negated else flag)
+        if quant is None and (key is None or key.kind not in ("switch", "flag")):
+            return None
+        if value is None:
+            if not self._ends() or self._rest[0].lower() not in TRUTHS:
+                return None
+            value = self._rest.pop(0)
+        truth = TRUTHS.get(value.lower())
+        if truth is None:
+            raise UsageError(
+                f'{flag}: "{value}" is not a valid value',
+                f"it takes none, or true or false; see `vramfit {self._command} --help`",
+            )
+        if quant is not None:
+            return self._quantized(flag.lower()) if truth else []
+        if key is None or key.kind == "switch":
+            return [flag] if truth else []
+        return [long_flag(key) if truth != negated else f"--no-{long_flag(key)[2:]}"]
+
+    def _ends(self) -> bool:
+        """Return True if one more word stands on the line, or a flag stands behind the next."""
+        return len(self._rest) == 1 or (len(self._rest) > 1 and self._rest[1].startswith("-"))
+
+    def _quantized(self, flag: str) -> list[str]:
+        """Flags for a quantization that is a flag itself; none for a precision of QLoRA's computation."""
+        of_computation = flag in PRECISIONS and any("qlora" in word.lower() for word in (*self._own, *self._rest))
+        return [] if of_computation else ["--quant", SWITCHES[flag.replace("_", "-")]]
+
+    def _value(self, flag: str) -> str:
+        """Take the word behind a flag; raises ``UsageError`` where none is there, or another flag."""
+        following = self._rest[0] if self._rest else "--"
+        if following.startswith("--") or following in self._declared:
+            raise UsageError(
+                f"{flag} has no value behind it",
+                f"write one, or leave {flag} out; see `vramfit {self._command} --help`",
+            )
+        return self._rest.pop(0)
+
     def _unknown(self, word: str, equals: str) -> None:
         """Keep a flag that nothing has, with what may be its value, for the error that is to come."""
         self._own.append(word)
@@ -149,30 +196,39 @@ class _Line:
         if folded in LENGTHS:
             known = "--sequence-length" if self._tunes and "--sequence-length" in self._declared else "--context"
         if folded in SWITCHES and not equals:
-            self._own += ["--quant", SWITCHES[folded]]
-        elif self._tunes and folded in WITHOUT_MEMORY:
-            self._rest = self._rest if equals else self._rest[1:]
-        elif folded in (*BATCHES, *COUNTS) and (equals or self._rest):
-            self._number(folded, value if equals else self._rest.pop(0))
+            self._own += self._quantized(folded)
+        elif (self._tunes and folded in WITHOUT_MEMORY) or folded in NEUTRAL:
+            value = value if equals else self._value(flag)
+        elif folded in (*BATCHES, *COUNTS):
+            self._number(folded, value if equals else self._value(flag))
+        elif folded in VALUES:
+            ours, values, other = VALUES[folded]
+            value = value if equals else self._value(flag)
+            self._own += [ours, values.get(value.lower(), other or value)]
         elif (folded.startswith("--no-") and self._turned_off(folded)) or (
             folded in SHORT and self._of_program(SHORT[folded], SHORT[folded])
         ):
             return True
-        elif folded in MEMORY and (equals or self._rest):
-            size = value if equals else self._rest.pop(0)
+        elif folded in MEMORY:
+            size = value if equals else self._value(flag)
             self._memory = f"{size}GB" if size.replace(".", "", 1).isdecimal() else size
         elif folded == "--ep" and (equals or (self._rest and self._rest[0].isdecimal())):
             return False  # a number of ranks, as SGLang has it
         elif known in self._declared or self._negates(known):
             self._keep(known, f"{known}={value}" if equals else known)
+        elif not equals and self._chosen(folded[2:]):
+            return True
+        elif self._tunes and is_a_trainers(folded):
+            alone = equals or self._rest[0:1] == [] or self._rest[0].startswith("--") or not self._ends()
+            self._rest = self._rest if alone else self._rest[1:]
         else:
-            return not equals and self._chosen(folded[2:])
+            return False
         return True
 
     def _number(self, flag: str, value: str) -> None:
         """Keep the number of a flag for batches or GPUs under the key that is meant."""
         if flag in COUNTS:
-            if self._asked is not None and flag == "--num-gpu":
+            if flag == "--num-gpu" and (self._asked is not None or self._names_tag()):
                 self._own += ["--gpu-layers", value]
             else:
                 self._count = value
@@ -182,6 +238,10 @@ class _Line:
             self._own += ["--parallel", value]
         else:
             self._own += ["--batch", value]
+
+    def _names_tag(self) -> bool:
+        """Return True if a word of the line is a tag of Ollama: ``llama3.1:8b``."""
+        return any(TAG.fullmatch(word) for word in (*self._own, *self._plain, *self._rest))
 
     def _reads_batches(self, value: str) -> bool:
         """Return True if ``--batch-size`` is llama.cpp's: its engine is asked, or none is and the number is a prompt's."""
@@ -231,8 +291,8 @@ class _Line:
             and (not self._rest or self._rest[0].startswith("-"))
         ):
             self._own.append("on")  # as llama.cpp took -fa before September 2025
-        elif key is not None and key.kind not in ("switch", "flag") and word == flag and self._rest:
-            value = self._rest.pop(0)
+        elif key is not None and key.kind not in ("switch", "flag") and word == flag:
+            value = self._value(flag)
             if value.isdecimal() and self._rest and self._rest[0].lower() in UNITS:
                 value += self._rest.pop(0)  # ``--context 16 k``
             self._own.append(value)
@@ -283,21 +343,20 @@ class _Line:
             self._engines += [own + word[len(flag) :], *values]
         return True
 
-    def _values(self, found: _Found, word: str) -> list[str]:
+    def _values(self, found: Found, word: str) -> list[str]:
         """Words that are the value of a flag, taken off the line."""
         if "=" in word and word.startswith("--"):
             return []
         count = found.words
         if count < 0:
             count = next((n for n, one in enumerate(self._rest) if one.startswith("-")), len(self._rest))
-        values, self._rest = self._rest[:count], self._rest[count:]
-        return values
+        return [self._value(word) for _ in range(count)]
 
-    def _table(self, name: str) -> dict[str, _Found]:
+    def _table(self, name: str) -> dict[str, Found]:
         """Flags of an engine's server by spelling: those that state something, and those that change no memory."""
         known = self._tables.get(name)
         if known is None:
-            known = self._tables[name] = {} if name == DEFAULT else _flags_of(engine(name))
+            known = self._tables[name] = {} if name == DEFAULT else flags_of(engine(name))
         return known
 
     def _of_engine(self) -> list[str]:
@@ -311,7 +370,7 @@ class _Line:
             )
         name = self._asked or self._usual()
         flags = [] if self._asked is not None else ["--engine", name]
-        return [*flags, *_keys_of(name, self._engines)]
+        return [*flags, *keys_of(name, self._engines)]
 
     def _usual(self) -> str:
         """Engine of the line's quantization if it has the flags, else the first that has them."""
@@ -336,52 +395,3 @@ class _Line:
 def _gpus(own: Sequence[str]) -> list[int]:
     """Places of the GPUs' names among flags of our own."""
     return [number + 1 for number, word in enumerate(own[:-1]) if word in ("--gpu", "-g")]
-
-
-@per_model
-def _flags_of(runtime: Engine[Any, Any]) -> dict[str, _Found]:
-    """Flags of the first program of an engine, which serves requests, by spelling."""
-    from vramfit.launch import OPTIONAL, SWITCH, VALUE, WORDS
-
-    name, found = runtime.name, dict[str, _Found]()
-    neutral = {**runtime.neutral_flags()}
-    program = next((one for one in runtime.programs() if one.flags), None)
-    if program is not None:
-        counts = {SWITCH: 0, VALUE: 1, OPTIONAL: 0, WORDS: -1}
-        neutral = {**program.neutral, **program.unmodelled, **neutral}
-        for flag in program.flags:
-            for spelling in (flag.flag, *flag.also, *flag.off):
-                found[spelling] = _Found(name, program, flag, counts[flag.kind])
-    for spelling, count in neutral.items():
-        if spelling.startswith("-") and program is not None:
-            found.setdefault(spelling, _Found(name, program, None, count))
-    return found
-
-
-def _keys_of(name: str, words: Sequence[str]) -> list[str]:
-    """Flags of our own for the keys that an engine reads from its flags, and that it would not state without them."""
-    from vramfit.launch.words import Process
-
-    program = next(one for one in engine(name).programs() if one.flags)
-    model = (
-        [STAND_IN]
-        if program.positional
-        else [next(flag.flag for flag in program.flags if flag.key == "model"), STAND_IN]
-    )
-    usual = engine(name).read_command([Process({}, (*program.words, *model))]) or {}
-    stated = engine(name).read_command([Process({}, (*program.words, *model, *words))]) or {}
-    known, found = every_key(), []
-    for key, value in stated.items():
-        if key in known and usual.get(key) != value:
-            found += _words(known[key], value)
-    return found
-
-
-def _words(key: Key, value: Any) -> list[str]:
-    """Flag of a key with a value, in words of a command line."""
-    flag = long_flag(key)
-    if key.kind == "flag":
-        return [flag if value in (True, "true") else f"--no-{flag[2:]}"]
-    if isinstance(value, list | tuple):
-        return [word for one in value for word in (flag, str(one))]
-    return [flag, ("on" if value else "off") if isinstance(value, bool) else str(value)]

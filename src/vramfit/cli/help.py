@@ -5,7 +5,6 @@ Both are drawn from ``manual`` and the declared keys, grouped by what they are a
 
 from __future__ import annotations
 
-import os
 import sys
 
 from vramfit import __version__
@@ -25,6 +24,8 @@ ORDER = ("Model and GPU", "Memory", OPTIONS_HEADING)
 """Headings that go first; the others follow in the order of their keys, and ``Output`` goes last."""
 COLUMN = 26
 """Width of the column of flags; longer ones have a line of their own."""
+COMMAND_COLUMN = 15
+"""Width of the column of commands in the program's help."""
 MOST_COLUMNS, FEWEST_COLUMNS = 100, 40
 METAVARS = {
     "count": "N", "tokens": "N|32k", "count-or-word": "N|WORD", "number": "X", "size": "SIZE", "rate": "RATE", "pixels": "WxH",
@@ -56,10 +57,9 @@ def print_help(command: str = "") -> int:
 
 
 def _columns() -> int:
-    try:
-        width = int(os.environ.get("COLUMNS", "")) or os.get_terminal_size().columns
-    except (ValueError, OSError):
-        width = 80
+    import shutil
+
+    width = shutil.get_terminal_size().columns
     return max(FEWEST_COLUMNS, min(width, MOST_COLUMNS))
 
 
@@ -73,11 +73,11 @@ def _program(width: int) -> Iterator[str]:
     yield "Commands:"
     for name, summary in SUMMARIES.items():
         first = summary.partition(". ")[0].rstrip(".")
-        yield from _row(name, first, width, 15)
+        yield from _row(name, first, width, COMMAND_COLUMN)
     yield ""
     yield "Options:"
-    yield from _row("-h, --help", "this help; after a command, that command's", width, 15)
-    yield from _row("-V, --version", "the version", width, 15)
+    yield from _row("-h, --help", "this help; after a command, that command's", width, COMMAND_COLUMN)
+    yield from _row("-V, --version", "the version", width, COMMAND_COLUMN)
     yield ""
     yield from wrapped(
         "`vramfit help COMMAND` has all options of a command. Defaults of your own: config.yaml and VRAMFIT_* variables.",

@@ -7,32 +7,36 @@ import os
 SUMMARY = "Will this model fit this GPU, by how much, and if not, what would make it fit?"
 
 SUMMARIES = {
-    "check": "Does a model fit a GPU, by how much, and if not, what would make it fit?",
-    "explain": "The estimate as a derivation: each term with its formula, the numbers in it, its bytes and its source.",
+    "check": "Does a model fit a GPU, by how much, and what would make it fit?",
+    "explain": (
+        "The estimate as a derivation, to follow with a calculator. Each term has its formula, the numbers in it, its bytes"
+        " and its source."
+    ),
     "compare": (
-        "Two deployments side by side: what differs between them and what it costs. Each is keys like quant=int8, a launch"
-        " command, or with --file the name of a deployment."
+        "Two deployments side by side: what differs, and what it costs. Each is keys like quant=int8, a launch command, or"
+        " with --file the name of a deployment."
     ),
     "plot": (
-        "The need as a curve, with the card's line and where it stops fitting: over the context, or over sequences, images or"
-        " quantizations."
+        "The need as a curve, with the card's line. It runs over the context, or over sequences, images or quantizations, and"
+        " shows where the deployment stops fitting."
     ),
-    "recommend": "What to run on a GPU, or which GPUs to get for a model, best first.",
-    "matrix": "Which of these models fit which of these GPUs? A verdict for each pair and quantization.",
+    "recommend": "What to run on a GPU, or which GPUs to get for a model.",
+    "matrix": "Which models fit which GPUs: a verdict for each pair.",
     "verify": (
-        "A start-up log of llama-server, Ollama, vLLM, SGLang or a trainer: each figure that it states beside ours."
+        "A start-up log of a server or trainer: its figures beside ours. Logs are those of llama-server, Ollama, vLLM, SGLang"
+        " and of trainers."
         " Model, GPU and settings are read from the log; what is given here counts for more."
         " Exit code: 0 if every figure that has bounds is inside of them, 1 if one is outside, 3 if the log lacks the"
         " model, the GPU or the quantization (give -m, -g, --quant), 4 if it cannot be read or has no figures."
     ),
     "list gpus": "GPUs: memory on the box, memory a program gets, bandwidth, price.",
-    "list models": "Models: parameters, counted tensor by tensor, and the longest context.",
+    "list models": "Models: parameters, and the longest context.",
     "list quants": "Quantization schemes, with their bits per weight on Llama 3.1 8B.",
     "list engines": "Engines, and what each can be asked for.",
-    "show": "One GPU or model: every figure, what follows from it, and where it comes from.",
-    "import": "Print an entry that gives the same answers as the reference, to be kept in a catalogue file of your own.",
-    "catalogue": "The catalogue's age and faults, and where it is: summary, lint, schema, path.",
-    "completion": "Print a script that completes commands, flags, GPUs, models and quantizations in a shell.",
+    "show": "One GPU or model: every figure, and where it comes from.",
+    "import": "Print an entry for a catalogue of your own. It gives the same answers as the reference that it is made from.",
+    "catalogue": "The catalogue: its age, its faults, its place. Each is a command: summary, lint, schema, path.",
+    "completion": "Print a script that completes commands in a shell. It knows flags, GPUs, models and quantizations.",
     "help": "Help for a command; --man prints the whole as a man page.",
 }
 """Sentence on each command, in the order of help texts."""
@@ -123,7 +127,7 @@ EXAMPLES = {
 """Examples by command; those of the program stand under the empty name."""
 
 PAGES = {
-    "": ("command-line.md",),
+    "": ("start.md", "command-line.md"),
     "check": ("remedies.md", "servers.md", "llama-cpp.md", "fine-tuning.md", "command-line.md"),
     "explain": ("explain.md",),
     "compare": ("explain.md",),
@@ -133,6 +137,8 @@ PAGES = {
     "verify": ("launch-commands.md",),
     "show": ("data-sources.md",),
     "import": ("any-model.md",),
+    "completion": ("command-line.md",),
+    "help": ("command-line.md",),
 }
 """Pages of the folder ``docs`` by command; others have that of the program."""
 

@@ -58,7 +58,7 @@ class Settings:
                 found[name] = str(value)
             elif name == "catalogue":
                 found[name] = [str(one) for one in (value if isinstance(value, list) else str(value).split(os.pathsep))]
-            elif is_on(name, value):
+            elif is_on(name, value, self.place(name)):
                 found[name] = True
         return found
 
@@ -117,14 +117,14 @@ def _add_to_hint(error: VramfitError, sentences: list[str]) -> None:
     error.hint = "; ".join([*([error.hint] if error.hint else []), *sentences]) or None
 
 
-def is_on(name: str, value: object) -> bool:
-    """Return True if a switch is set; raises ``UsageError`` for a value that says neither."""
+def is_on(name: str, value: object, place: str) -> bool:
+    """Return True if a switch is set; raises ``UsageError``, which names the place, for a value that says neither."""
     word = str(value).strip().lower()
     if word in (*YES, *NO):
         return word in YES
     from vramfit.errors import UsageError
 
-    raise UsageError(f'{name}: "{value}" is not a valid value', "expected true or false")
+    raise UsageError(f'{name}: "{value}" is not a valid value', f"expected true or false; {name} is from {place}")
 
 
 def _shown(value: object) -> str:

@@ -9,6 +9,7 @@ WORDS = {
     "--gpu-name": "--gpu", "--gpu-type": "--gpu",
     "--llm": "--model", "--models": "--model", "--model-id": "--model", "--model-path": "--model", "--repo": "--model",
     "--model-name": "--model", "--base-model": "--model",
+    "--contextsize": "--context",
     "--ctx": "--context", "--ctx-len": "--context", "--ctx-length": "--context", "--ctxlen": "--context",
     "--context-len": "--context", "--context-length": "--context", "--context-size": "--context",
     "--context-window": "--context", "--num-ctx": "--context", "--n-ctx": "--context", "--max-ctx": "--context",
@@ -23,13 +24,16 @@ WORDS = {
     "--runtime": "--engine", "--framework": "--engine", "--server": "--engine", "--inference-engine": "--engine",
     "--loader": "--engine",
     "--system-ram": "--ram", "--host-memory": "--ram", "--cpu-memory": "--ram", "--host-ram": "--ram", "--cpu-ram": "--ram",
-    "--os": "--platform", "--system": "--platform", "--image-resolution": "--image-size", "--num-images": "--images",
+    "--os": "--platform", "--system": "--platform", "--image-resolution": "--image-size",
+    "--resolution": "--output-size", "--size": "--output-size", "--num-images": "--images",
     "--kv-type": "--kv-cache-type", "--kv-quant": "--kv-cache-type", "--kv-cache": "--kv-cache-type",
     "--cache-type": "--kv-cache-type", "--kv": "--kv-cache-type", "--kv-cache-quant": "--kv-cache-type",
     "--kv-bits": "--kv-cache-type", "--kv-dtype": "--kv-cache-type", "--cache-quant": "--kv-cache-type",
     "--kv-cache-quantization": "--kv-cache-type", "--kvcache": "--kv-cache-type", "--kv-cache-bits": "--kv-cache-type",
     "--free-memory": "--reserve", "--reserved": "--reserve",
+    "--max-memory": "--usable", "--vram-limit": "--usable", "--memory-limit": "--usable", "--max-vram": "--usable",
     "--layers": "--gpu-layers", "--gpu-offload": "--gpu-layers", "--offload-layers": "--gpu-layers",
+    "--gpulayers": "--gpu-layers",
     "--tp": "--tensor-parallel", "--pp": "--pipeline-parallel", "--dp": "--data-parallel",
     "--gpu-util": "--gpu-memory-utilization", "--gpu-utilization": "--gpu-memory-utilization",
     "--gpu-mem-util": "--gpu-memory-utilization", "--gpu-memory-util": "--gpu-memory-utilization",
@@ -72,6 +76,24 @@ WITHOUT_MEMORY = (
     "--max-grad-norm", "--dataset", "--data", "--output-dir", "--seed", "--logging-steps", "--save-steps", "--eval-steps",
 )  # fmt: skip
 """Flags of trainers, each with one value, that change no memory."""
+
+NEUTRAL = ("--steps", "--num-inference-steps", "--guidance-scale", "--cfg-scale", "--keep-alive", "--keepalive")
+"""Flags of programs that make pictures, and of Ollama's, each with one value, that change no memory."""
+
+_ATTENTION = ("--flash-attention", {"eager": "off"}, "on")
+VALUES = {
+    "--attn-implementation": _ATTENTION,
+    "--attention-implementation": _ATTENTION,
+    "--attn": _ATTENTION,
+    "--quantkv": ("--kv-cache-type", {"0": "f16", "1": "q8_0", "2": "q4_0"}, ""),
+}
+"""Flags whose values have other names here: ours, its values by theirs, and that of any other (empty for as it is).
+
+Of transformers' ``attn_implementation`` ``eager`` alone keeps the whole matrix of scores; ``--quantkv`` is KoboldCpp's.
+"""
+
+PRECISIONS = ("--bf16", "--fp16")
+"""Flags that in a trainer's line state the precision of the computation, which no quantized weights have."""
 
 BATCHES = (
     "--batch-size", "--bs", "--micro-batch-size", "--train-batch-size", "--per-device-train-batch-size",

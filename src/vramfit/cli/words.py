@@ -50,6 +50,8 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
         rest, found = _taken(words, flags)
         if len(rest) == 1 and _is_scheme(rest[0]) and not _states(flags, "quant", "--quant"):
             rest, found = [], ["--quant", rest[0], *found]
+        elif rest and all(_is_gpu(_catalogue(flags), word) for word in rest):
+            rest, found = [], [*found, *[word for one in rest for word in ("--gpu", one)]]  # ``-g 3090 3090``
         if rest or not found:
             raise _unread(words)
         return found

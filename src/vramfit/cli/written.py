@@ -55,7 +55,8 @@ def replace(path: str, text: str) -> None:
     # A name of its own, because that of the file may be as long as a name can be.
     temporary = os.path.join(os.path.dirname(target), f".{os.urandom(8).hex()}.tmp")
     try:
-        _write(temporary, text, "x")
+        with open(temporary, "x", encoding="utf-8", newline="") as file:
+            file.write(text)
         if os.path.exists(target):
             os.chmod(temporary, os.stat(target).st_mode & 0o777)
         os.replace(temporary, target)

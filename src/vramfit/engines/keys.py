@@ -11,6 +11,7 @@ from vramfit.workload.training import GROUPS as TRAINING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from vramfit.workload.keys import Group, Key, Request
@@ -140,6 +141,16 @@ def tuning_keys() -> tuple[Key, ...]:
     return (*own, *[key for name, key in common.items() if name not in inference])
 
 
+def _unknown(name: str, known: Mapping[str, Key]) -> UsageError:
+    """Error for a name that no key has: a flag of a key leads to it, and so does a slip of the finger."""
+    from vramfit.similar import close
+
+    flag = f"--{name.replace('_', '-')}"
+    near = [key.name for key in known.values() if flag in key.flags] or close(name, known, 2)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`vramfit check --help` has all of them"
+    return UsageError(f'unknown key "{name}"', hint)
+
+
 def parse_request(raw: Request) -> dict[str, Any]:
     """Parse the values of a request; raises ``UsageError`` for a key that no engine has, and for a value it refuses."""
     request = {}
@@ -153,11 +164,7 @@ def parse_request(raw: Request) -> dict[str, Any]:
             known = every_key()
         key = known.get(name)
         if key is None:
-            from vramfit.similar import close
-
-            near = close(str(name), known, 2)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known keys: {', '.join(known)}"
-            raise UsageError(f'unknown key "{name}"', hint)
+            raise _unknown(str(name), known)
         if value is None:
             continue
         if key.second and isinstance(value, str) and ("," in value or "/" in value):

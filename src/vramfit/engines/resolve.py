@@ -76,9 +76,7 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
     """
     for name in ("model", "gpu"):
         if name not in request:
-            raise UsageError(
-                f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
-            )
+            raise _missing(name, request)
     gpus = devices(request, catalogue)
     model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
     stated = catalogue.stated(request["model"])
@@ -93,6 +91,16 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
             check_machine(gpus, one.workload.platform, engine(one.engine).spans_machines)
     found = found if SPECULATING.isdisjoint(request) else drafted(request, found, catalogue)
     return tuple([engine(one.engine).with_fitting_context(one) for one in found]) if fitting else found
+
+
+def _missing(name: str, request: Request) -> UsageError:
+    """Error for a question without a model or a GPU, with what may be asked of the part that is there."""
+    if name == "model" and request.get("gpu"):
+        gpu = f"'{request['gpu'][0]}'" if " " in request["gpu"][0] else request["gpu"][0]
+        example = f"vramfit check {gpu} llama-3.1-8b; `vramfit recommend -g {gpu}` names models that run on it"
+    else:
+        example = f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
+    return UsageError(f"missing --{name}", example)
 
 
 def referenced(name: str, stated: Mapping[str, str], found: tuple[Deployment, ...]) -> tuple[Deployment, ...]:

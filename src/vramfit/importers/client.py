@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-INSTALL = "pip install 'vramfit-cli[hub]'"
+INSTALL = (
+    "pip install huggingface_hub where vramfit is installed, or give a file of this disk: ./config.json, ./model.gguf"
+)
+UNREACHED = "check the network, the address and the proxy; a file of this disk needs none: ./config.json, ./model.gguf"
 MOST_REDIRECTS = 5
 LONGEST_WAIT_SECONDS = 5
 """A server that asks for more patience than this (``Retry-After``) is not waited for."""
@@ -170,9 +173,7 @@ class Client:
             raise _PassingError(*_too_slow(host, seconds)) from None
         except transport.ConnectError as error:
             reason = printable(str(error)) or "no connection"
-            raise InputError(
-                f"{host} cannot be reached: {reason}", "check the network, the address and the proxy"
-            ) from None
+            raise InputError(f"{host} cannot be reached: {reason}", UNREACHED) from None
         except (transport.NetworkError, transport.RemoteProtocolError, transport.DecodingError):
             raise _PassingError(f"{host} broke the reply off before its end", "try again") from None
         except (transport.HTTPError, transport.InvalidURL, transport.StreamError, ConnectionError, ValueError):

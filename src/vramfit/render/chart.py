@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from vramfit.render.fields import Object
 
-INSTALL = "pip install 'vramfit-cli[plot]'"
+INSTALL = "pip install matplotlib where vramfit is installed; without --output the curve is drawn in the terminal"
 COLOURS = ("#4c78a8", "#72b7b2", "#b279a2", "#9d9d9d")
 """Colours of the parts, which differ in brightness too."""
 LINE = "#c0392b"

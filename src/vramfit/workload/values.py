@@ -112,7 +112,7 @@ def _integer(key: Key, raw: Any) -> int:
 
 def _shares(key: Key, raw: Any) -> tuple[float, ...]:
     """Parse proportions from ``3,1`` or a list; raises ``UsageError`` where all of them are 0."""
-    parts = raw if isinstance(raw, list | tuple) else str(raw).split(",")
+    parts = raw if isinstance(raw, list | tuple) else str(raw).replace("/", ",").split(",")  # llama.cpp takes both
     shares = []
     for part in parts:
         number = str(part).strip()
@@ -155,5 +155,5 @@ def _number(key: Key, raw: Any) -> float:
 def _expected(key: Key) -> str:
     kind = "a number" if key.kind == "number" else "a whole number"
     words = f", or {' or '.join(key.choices)}" if key.choices else ""
-    upper = f" to {key.maximum:g}" if key.maximum < 2**31 - 1 else " or more"
+    upper = f" to {key.maximum:,}" if key.maximum < 2**31 - 1 else " or more"
     return f"{kind}, {key.minimum:g}{upper}{words}"

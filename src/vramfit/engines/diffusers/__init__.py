@@ -69,7 +69,10 @@ class Diffusers(Engine["Traits", PipelineKeys]):
         """
         model = checkpoint.model
         if not model.components:
-            raise CannotTell(f"{model.name} is no pipeline of components", f"leave out --engine {self.name} for it")
+            raise CannotTell(
+                f"{model.name} is no pipeline of components",
+                f"leave out --engine {self.name}, or the keys that it alone has, as output_size",
+            )
         if self.usual_offload != "partial" and self.own_keys(work).component_offload == "partial":
             raise UsageError(
                 f"{self.name} does not choose by itself what waits in RAM",
