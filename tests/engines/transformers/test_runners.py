@@ -28,15 +28,17 @@ WRITTEN = {
     "orpheus-3b": AUTO.format("AutoModelForCausalLM", "canopylabs/orpheus-3b-0.1-ft") + WORDS.format(4096),
     "csm-1b": AUTO.format("AutoModelForTextToWaveform", "sesame/csm-1b") + WORDS.format(2048),
     "privacy-filter": (
-        AUTO.format("AutoModelForTokenClassification", "openai/privacy-filter") + "answer = model(**inputs).logits"
+        AUTO.format("AutoModelForTokenClassification", "openai/privacy-filter")
+        + "answer = model(**inputs).logits  # 4096 tokens"
     ),
     "qwen3-reranker-0.6b": (
-        AUTO.format("AutoModelForCausalLM", "Qwen/Qwen3-Reranker-0.6B") + "answer = model(**inputs).logits"
+        AUTO.format("AutoModelForCausalLM", "Qwen/Qwen3-Reranker-0.6B")
+        + "answer = model(**inputs).logits  # 4096 tokens"
     ),
     "bge-m3": (
         "import torch; from sentence_transformers import SentenceTransformer; "
         f"model = SentenceTransformer('BAAI/bge-m3', {KWARGS}); model.max_seq_length = 4096; "
-        "answer = model.encode(texts, batch_size=1)"
+        "answer = model.encode(texts, batch_size=1)  # 4096 tokens"
     ),
     "bge-reranker-v2-m3": (
         "import torch; from sentence_transformers import CrossEncoder; "
@@ -54,7 +56,7 @@ WRITTEN = {
     "qwen3-tts-0.6b-base": (
         "import torch; from qwen_tts import Qwen3TTSModel; model = Qwen3TTSModel.from_pretrained("
         "'Qwen/Qwen3-TTS-12Hz-0.6B-Base', dtype=torch.float16, device_map={'': 0}); "
-        "answer = model.generate_voice_clone(text=text, ref_audio='voice.wav', ref_text=words)"
+        "answer = model.generate_voice_clone(text=text, ref_audio='voice.wav', ref_text=words)  # 4096 tokens"
     ),
     "voxcpm2": f"from voxcpm import VoxCPM; model = VoxCPM.from_pretrained('openbmb/VoxCPM2'); "
     f"answer = model.generate(text=text){OPAQUE}",
@@ -77,7 +79,7 @@ def test_settings_stand_where_the_library_takes_them() -> None:
 
     assert "from sentence_transformers import SentenceTransformer; from transformers import BitsAndBytesConfig" in found
     assert "'attn_implementation': 'eager', 'device_map': {'': 0}}); model.max_seq_length = 8192" in found
-    assert found.endswith("answer = model.encode(texts, batch_size=32)  # 32 sequences")
+    assert found.endswith("answer = model.encode(texts, batch_size=32)  # 8192 tokens, 32 sequences")
 
 
 def test_every_kind_of_model_is_written_as_python() -> None:

@@ -45,12 +45,14 @@ def command(deployment: Deployment, estimate: Estimate) -> str:
 
 
 def _about(deployment: Deployment, used: Mapping[str, object], runner: Runner) -> str:
-    """Comment with what the code cannot say: layers on GPUs, sequences and images that are not one of the usual size."""
+    """Comment with what the code cannot say: layers on GPUs, tokens, sequences and images that are not one of the usual size."""
     work, parts = deployment.workload, []
     if not runner.states_precision:
         parts.append(f"the library decides the precision; {deployment.scheme.id} is not stated")
     if used.get("gpu_layers", "all") != "all":
         parts.append(f"{used['gpu_layers']} layers on GPUs")
+    if runner.states_precision and not runner.states_context:
+        parts.append(f"{work.context} tokens")
     if work.parallel > 1:
         parts.append(f"{work.parallel} sequences")
     if deployment.model.vision is not None and (work.images != 1 or work.image_size is not None):

@@ -28,6 +28,11 @@ class Runner(Record):
         """True if the precision can be stated; a library of a model's own loads the weights as it likes."""
         return "{keywords}" in self.load or "{mapping}" in self.load
 
+    @property
+    def states_context(self) -> bool:
+        """True if a call has the tokens as its argument; where it has not, they are in the comment behind the code."""
+        return "max_length={context}" in self.load + self.call
+
 
 GENERATE = "model.generate(**inputs, max_length={context})"
 
@@ -40,6 +45,8 @@ def _auto(name: str, call: str = GENERATE) -> Runner:
 LANGUAGE, IMAGES, SOUND = (
     _auto("AutoModelForCausalLM"), _auto("AutoModelForImageTextToText"), _auto("AutoModelForMultimodalLM"),
 )  # fmt: skip
+SEQUENCES = _auto("AutoModelForSeq2SeqLM")
+"""Decoder that attends to an encoder's states of a text."""
 RECOGNITION, SPEECH = _auto("AutoModelForSpeechSeq2Seq"), _auto("AutoModelForTextToWaveform")
 SCORES = _auto("AutoModelForCausalLM", "model(**inputs).logits")
 """Decoder that ranks by the scores of its next token."""
@@ -110,10 +117,18 @@ def runner_of(model: Model) -> Runner:
         return LANGUAGE  # it writes the codes of speech as tokens (Orpheus)
     if model.modality == "reranker" and _is_decoder(model):
         return SCORES
-    usual = IMAGES if model.vision is not None else LANGUAGE
+    if model.vision is not None:
+        usual = IMAGES
+    else:
+        usual = SEQUENCES if "cross" in _kinds(model) else LANGUAGE
     return BY_MODALITY.get(model.modality, usual)
 
 
 def _is_decoder(model: Model) -> bool:
     """True for a model whose tokens attend to those before them alone."""
-    return any(mixer.kind in ("full", "sliding") for group in model.layers for mixer in group.mixers)
+    return not _kinds(model).isdisjoint(("full", "sliding"))
+
+
+def _kinds(model: Model) -> set[str]:
+    """Kinds of the mixers in a model's layers."""
+    return {mixer.kind for group in model.layers for mixer in group.mixers}

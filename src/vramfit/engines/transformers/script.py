@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vramfit.engines.transformers.launch import READERS
 from vramfit.errors import UsageError
 from vramfit.launch.code import Call, is_unknown
 from vramfit.training.commands.scripts import SEEING, first, is_loader, weights
@@ -13,6 +12,10 @@ if TYPE_CHECKING:
 
 TYPES = {"float16": "fp16", "half": "fp16", "bfloat16": "bf16", "float32": "fp32", "float": "fp32"}
 """Schemes by PyTorch's names of types."""
+WRAPPERS = ("SentenceTransformer", "CrossEncoder")
+"""Classes of sentence-transformers 6.2.0 that load a model with transformers and hand ``model_kwargs`` on."""
+LIMITING = ("generate", "CrossEncoder")
+"""Calls whose ``max_length`` is the longest input."""
 
 
 def read(given: list[Process]) -> dict[str, object] | None:
@@ -21,7 +24,7 @@ def read(given: list[Process]) -> dict[str, object] | None:
     Raises ``UsageError`` for a script whose model is not stated.
     """
     for one in given:
-        load = next((call for call in one.calls if is_loader(call)), None) or first(one.calls, "pipeline")
+        load = next((call for call in one.calls if is_loader(call)), None) or first(one.calls, "pipeline", *WRAPPERS)
         if load is not None:
             return _keys(one.calls, load)
     return None
@@ -29,6 +32,10 @@ def read(given: list[Process]) -> dict[str, object] | None:
 
 def _keys(found: tuple[Call, ...], load: Call) -> dict[str, object]:
     name = load.value("model") if load.last == "pipeline" else load.value("pretrained_model_name_or_path", 0)
+    if load.last in WRAPPERS:
+        name = load.value("model_name_or_path", 0)
+        handed_on = load.value("model_kwargs")
+        load = Call(load.name, load.arguments, {**load.keywords, **(handed_on if isinstance(handed_on, dict) else {})})
     if load.last == "pipeline" and name is None:
         name = load.value("model", 1)
     if is_unknown(name) or not isinstance(name, str):
@@ -40,17 +47,14 @@ def _keys(found: tuple[Call, ...], load: Call) -> dict[str, object]:
         keys["quant"] = quant
     if load.value("attn_implementation") == "eager":
         keys["flash_attention"] = "off"
-    made = next((one for one in found if one.last == "generate" and "max_length" in one.keywords), None)
+    made = next((one for one in (load, *found) if one.last in LIMITING and "max_length" in one.keywords), None)
     if made is not None and isinstance(made.value("max_length"), int):
         keys["context"] = made.value("max_length")
-    return {**keys, **_written(found, "".join(load.name.split(".")[-2:-1]))}
+    return {**_written(found, load.name.split(".")[-2:-1] == [] or load.name.split(".")[-2] in SEEING), **keys}
 
 
-def _written(found: tuple[Call, ...], kind: str) -> dict[str, object]:
-    """Keys of a comment of ours: ``20 layers on GPUs, 4 sequences, 2 images of 640x480 pixels``.
-
-    ``kind`` is the class that loads the model, empty for a pipeline: one that reads has the tokens of its inputs there.
-    """
+def _written(found: tuple[Call, ...], sees: bool) -> dict[str, object]:
+    """Keys of a comment of ours: ``20 layers on GPUs, 400 tokens, 4 sequences, 2 images of 640x480 pixels``."""
     keys: dict[str, object] = {}
     text = next((str(one.value("text")) for one in found if one.name == "#"), "")
     for part in text.split(", "):
@@ -59,9 +63,9 @@ def _written(found: tuple[Call, ...], kind: str) -> dict[str, object]:
             keys["gpu_layers"] = words[0]
         elif words[1:2] == ["sequences"]:
             keys["parallel"] = words[0]
-        elif words[1:2] == ["tokens"] and kind in READERS:
+        elif words[1:2] == ["tokens"]:
             keys["context"] = words[0]
-        elif words[1:2] and words[1].startswith("image") and (not kind or kind in SEEING):
+        elif words[1:2] and words[1].startswith("image") and sees:
             keys["images"] = words[0]
             size = [word for word in words[2:] if word.replace("x", "").isdecimal()]
             keys.update({"image_size": size[0]} if size else {})
