@@ -158,9 +158,14 @@ class Transformers(Engine[object, None]):
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write Python code that runs or trains the model."""
-        from vramfit.engines.transformers.launch import command
+        from vramfit.engines.transformers.launch import command, usual_runner
 
-        return command(deployment, estimate)
+        runner = usual_runner(deployment.model)
+        if runner is None:
+            from vramfit.engines.transformers.runners import runner_of
+
+            runner = runner_of(deployment.model)
+        return command(deployment, estimate, runner)
 
     def log_reader(self) -> LogReader:
         """Reader of the engine's start-up log."""

@@ -6,18 +6,60 @@ with the trainers.
 
 from __future__ import annotations
 
+from vramfit._record import Record
 from vramfit.engines.naming import DTYPES, repository
-from vramfit.engines.transformers.runners import runner_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vramfit.engines.interface import Deployment, Estimate
-    from vramfit.engines.transformers.runners import Runner
+    from vramfit.model import Model
 
 
-def command(deployment: Deployment, estimate: Estimate) -> str:
+class Runner(Record):
+    """Way to load and run a model; ``{…}`` stand for the deployment's values."""
+
+    imports: str
+    load: str
+    """Expression that gives the model: of ``{name}``, and of ``{keywords}`` or ``{mapping}``, the precision and placement."""
+    call: str
+    """Expression that runs it: of ``{context}`` and ``{sequences}``."""
+
+    @property
+    def states_precision(self) -> bool:
+        """True if the precision can be stated; a library of a model's own loads the weights as it likes."""
+        return "{keywords}" in self.load or "{mapping}" in self.load
+
+    @property
+    def states_context(self) -> bool:
+        """True if a call has the tokens as its argument; where it has not, they are in the comment behind the code."""
+        return "max_length={context}" in self.load + self.call
+
+
+GENERATE = "model.generate(**inputs, max_length={context})"
+
+
+def by_class(name: str, call: str = GENERATE) -> Runner:
+    """Runner by an auto class of transformers."""
+    return Runner(f"from transformers import {name}", name + ".from_pretrained({name}, {keywords})", call)
+
+
+LANGUAGE, IMAGES = by_class("AutoModelForCausalLM"), by_class("AutoModelForImageTextToText")
+
+
+def usual_runner(model: Model) -> Runner | None:
+    """Way to run a model that writes text, and sees images or none; None for others, whose ways are in ``runners``."""
+    if model.modality == "vision-language":
+        return IMAGES
+    if model.modality not in ("text", "code") or any(
+        mixer.kind == "cross" for group in model.layers for mixer in group.mixers
+    ):
+        return None
+    return LANGUAGE if model.vision is None else IMAGES
+
+
+def command(deployment: Deployment, estimate: Estimate, runner: Runner) -> str:
     """Write code that loads the model with the estimate's placement and generates in the context, or that trains it."""
     work, used = deployment.workload, estimate.settings
     if work.task != "inference":
@@ -28,7 +70,6 @@ def command(deployment: Deployment, estimate: Estimate) -> str:
         limits = [f"{number}: {most}" for number in range(len(deployment.gpus))]
         most_of_each = f"{{{', '.join(limits)}, 'cpu': {estimate.host.weights_bytes}}}"
         where = [("device_map", "'auto'"), ("max_memory", most_of_each)]
-    runner = runner_of(deployment.model)
     imports, loading = _loading(deployment, runner)
     if not work.flash_attention:
         loading.append(("attn_implementation", "'eager'"))

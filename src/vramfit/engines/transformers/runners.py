@@ -7,50 +7,20 @@ class for is made by the model's own package: coqui-tts 0.28.0, chatterbox-tts 0
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit.engines.transformers.launch import GENERATE, LANGUAGE, Runner, by_class, usual_runner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model
 
 
-class Runner(Record):
-    """Way to load and run a model; ``{…}`` stand for the deployment's values."""
-
-    imports: str
-    load: str
-    """Expression that gives the model: of ``{name}``, and of ``{keywords}`` or ``{mapping}``, the precision and placement."""
-    call: str
-    """Expression that runs it: of ``{context}`` and ``{sequences}``."""
-
-    @property
-    def states_precision(self) -> bool:
-        """True if the precision can be stated; a library of a model's own loads the weights as it likes."""
-        return "{keywords}" in self.load or "{mapping}" in self.load
-
-    @property
-    def states_context(self) -> bool:
-        """True if a call has the tokens as its argument; where it has not, they are in the comment behind the code."""
-        return "max_length={context}" in self.load + self.call
-
-
-GENERATE = "model.generate(**inputs, max_length={context})"
-
-
-def _auto(name: str, call: str = GENERATE) -> Runner:
-    """Runner by an auto class of transformers."""
-    return Runner(f"from transformers import {name}", name + ".from_pretrained({name}, {keywords})", call)
-
-
-LANGUAGE, IMAGES, SOUND = (
-    _auto("AutoModelForCausalLM"), _auto("AutoModelForImageTextToText"), _auto("AutoModelForMultimodalLM"),
-)  # fmt: skip
-SEQUENCES = _auto("AutoModelForSeq2SeqLM")
+SOUND = by_class("AutoModelForMultimodalLM")
+SEQUENCES = by_class("AutoModelForSeq2SeqLM")
 """Decoder that attends to an encoder's states of a text."""
-RECOGNITION, SPEECH = _auto("AutoModelForSpeechSeq2Seq"), _auto("AutoModelForTextToWaveform")
-SCORES = _auto("AutoModelForCausalLM", "model(**inputs).logits")
+RECOGNITION, SPEECH = by_class("AutoModelForSpeechSeq2Seq"), by_class("AutoModelForTextToWaveform")
+SCORES = by_class("AutoModelForCausalLM", "model(**inputs).logits")
 """Decoder that ranks by the scores of its next token."""
-LABELS = _auto("AutoModelForTokenClassification", "model(**inputs).logits")
+LABELS = by_class("AutoModelForTokenClassification", "model(**inputs).logits")
 REMOTE = Runner(
     "from transformers import AutoModel",
     "AutoModel.from_pretrained({name}, {keywords}, trust_remote_code=True)",
@@ -105,7 +75,7 @@ OWN = {
 
 
 def runner_of(model: Model) -> Runner:
-    """Way to load and run a model."""
+    """Way to load and run a model; where nothing says otherwise, as a decoder that attends to an encoder's states."""
     for repository in model.hf:
         for beginning, runner in OWN.items():
             if repository.lower().startswith(beginning):
@@ -117,11 +87,7 @@ def runner_of(model: Model) -> Runner:
         return LANGUAGE  # it writes the codes of speech as tokens (Orpheus)
     if model.modality == "reranker" and _is_decoder(model):
         return SCORES
-    if model.vision is not None:
-        usual = IMAGES
-    else:
-        usual = SEQUENCES if "cross" in _kinds(model) else LANGUAGE
-    return BY_MODALITY.get(model.modality, usual)
+    return BY_MODALITY.get(model.modality) or usual_runner(model) or SEQUENCES
 
 
 def _is_decoder(model: Model) -> bool:
