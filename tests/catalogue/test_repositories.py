@@ -72,7 +72,6 @@ UNKNOWN = (
     "somebody/Qwen3-8B-nano",
     "rhaymison/Llama-3-portuguese-Tom-cat-8b-instruct",
     "somebody/Qwen3-8B-Gemma-3-4B",  # two sizes
-    "somebody/Qwen3-8B-OQ4e",  # a form that is not known
     "somebody/Llama-3.1-8B-Instruct-EAGLE3",  # a part of a model
     "somebody/Tom-Qwen3-8B-VL",  # another architecture
     "somebody/Qwen-7B-Tom",  # a generation that is not stated
@@ -139,11 +138,11 @@ def test_a_report_says_that_weights_were_edited() -> None:
 
 
 def test_a_mix_that_no_scheme_describes_needs_its_size() -> None:
-    name = "mudler/Qwen3.6-35B-A3B-APEX-GGUF:APEX-Nano"
-    engine, scheme, assumptions = scheme_of("-m", name, "--file-size", "10.88GB")
+    name = "michaelw9999/Qwen3.5-4B-MXFP6-GGUF"
+    engine, scheme, assumptions = scheme_of("-m", name, "--file-size", "3.5GB")
 
-    assert (engine, scheme) == ("llama.cpp", "IQ2_XXS")
-    assert "the file's mix is taken to be that of IQ2_XXS, every tensor 1.014 times as large" in assumptions
+    assert (engine, scheme) == ("llama.cpp", "Q6_K")
+    assert "the file's mix is taken to be that of Q6_K, every tensor 1.014 times as large" in assumptions
     assert vramfit("check", "-g", "h200", "-m", name).code == 2
 
 

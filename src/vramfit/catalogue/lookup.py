@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from vramfit.catalogue.container import Container
+    from vramfit.catalogue.pruned import Cut
     from vramfit.catalogue.repositories import Reading
     from vramfit.catalogue.tags import Tag
     from vramfit.hardware import Gpu
@@ -83,6 +84,7 @@ class Catalogue(Listings):
         self._chosen: dict[str, str] = {}
         self._remarks: dict[str, str] = {}
         self._spelled: dict[str, str] = {}
+        self._cuts: dict[str, Cut] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -162,6 +164,11 @@ class Catalogue(Listings):
             if found is None or isinstance(found, str):
                 model = self._entry(found or name)
                 self._stated.setdefault(name, self._stated.get(found or name, {}))
+                cut = self._cuts.get(name) or self._cuts.get(found or name) or self._cuts.get(name.removeprefix("hf:"))
+                if cut is not None:
+                    from vramfit.catalogue.pruned import with_cut
+
+                    model = with_cut(model, cut, name)
             else:
                 model, self._stated[name] = found.model, found.keys
             self._models[name] = model
@@ -259,18 +266,20 @@ class Catalogue(Listings):
 
     def _published(self, name: str, importer: Importer) -> str | None:
         """Name of the entry that a bare file name means; None where such a file is here, or means no entry."""
-        if any(mark in name for mark in REFERENCE_MARKS) or name.startswith(".") or importer.is_here(name):
-            return None
-        from vramfit.catalogue.repositories import file_reading
+        from vramfit.catalogue.repositories import published_file
 
-        known = file_reading(name)
+        known = None if importer.is_here(name) else published_file(name)
         return known if known is not None and (self.knows(known) or self._derived(known)) else None
 
     def _derived(self, name: str) -> Reading | None:
         """Reading of a fine-tune's name as that of its base (``derivatives``); None where the words do not tell it."""
         from vramfit.catalogue.derivatives import base_reading
 
-        return base_reading(name, lambda run: isinstance(self._alias(run), int))
+        rows = self._container.section("model_rows")
+        found = base_reading(name, lambda run: isinstance(self._alias(run), int), [row[0] for row in rows])
+        if found is not None and found.cut is not None:
+            self._cuts[name] = found.cut
+        return found
 
     def _based(self, name: str) -> tuple[Model, Mapping[str, Any]]:
         """Model of any name, with the deployment keys that the name states."""

@@ -50,6 +50,11 @@ def find_scheme(name: str) -> Scheme:
         scheme = SCHEMES.get(spelled) or SCHEMES.get(ALIASES.get(spelled, ""))
     if scheme is None and " (" in name:
         return find_scheme(name.partition(" (")[0])
+    if scheme is None and publishers.is_undescribed(name):
+        raise UnsupportedScheme(
+            f'"{name}" is a mix whose bytes no source states',
+            "say what its file weighs: --file-size 20GB, or --bits-per-weight 4.8",
+        )
     if scheme is None:
         raise UnsupportedScheme(f'unknown quant "{name}"', _WHICH.get(_folded(name)) or _hint(name))
     return scheme
@@ -75,7 +80,9 @@ def _hint(name: str) -> str:
 
     known = {scheme.lower(): scheme for scheme in SCHEMES}
     near = [known[one] for one in difflib.get_close_matches(name.lower(), known, 3)]
-    return f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
+    if near:
+        return f"did you mean {' or '.join(near)}? See `vramfit list quants`."
+    return "see `vramfit list quants`; of a mix that is not there, say what its file weighs: --file-size 20GB"
 
 
 def _folded(name: str) -> str:
