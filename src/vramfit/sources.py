@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from vramfit.catalogue.container import Container
-    from vramfit.catalogue.lookup import Importer
+    from vramfit.catalogue.importing import Importer
 
     Key: TypeAlias = tuple[str, tuple[tuple[str, int, int], ...]]
 

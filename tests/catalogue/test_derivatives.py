@@ -52,6 +52,10 @@ def base(name: str) -> str | None:
         ("huihui-ai/Huihui-GLM-4.7-Flash-abliterated", "glm-4.7-flash"),
         ("0xSero/deepseek-v4-flash-0731-spark", "deepseek-v4-flash"),
         ("ukisai/Swift1.5-Qwen3.8-Flash-Next", "qwen3.8-flash-next"),
+        ("zerofata/Q3.5-BlueStar-27B", "qwen3.5-27b"),  # short forms of series
+        ("zerofata/G4-MeroMero-26B-A4B", "gemma-4-26b-a4b"),
+        ("zerofata/MS3.2-PaintedFantasy-v4.1-24B", "mistral-small-3.2"),
+        ("Steelskull/G2-DA-Nyxora-27b-V2", "gemma-2-27b"),
     ],
 )
 def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> None:

@@ -58,6 +58,19 @@ STATED: list[tuple[str, dict[str, str]]] = [
     ("Llama 2 13B AWQ 4bit g128", {"quant": "awq"}),
     ("Mistral 7B 4-bit", {"quant": "int4"}),
     ("NVIDIA Nemotron Nano 9B v2 bf16", {"quant": "bf16"}),
+    ("Jundot/Qwen3.6-27B-oQ4e-mtp", {"quant": "oq4"}),
+    ("stamsam/Qwen3.6-35B-A3B-Claude-4.7-Opus-Reasoning-Distilled-MLX-oQ4-MTP", {"quant": "oq4"}),
+    ("inferencerlabs/GLM-5-MLX-4.8bit", {"quant": "mlx-4.8bit"}),
+    ("mlx-community/gpt-oss-120b-MXFP4-Q8", {"quant": "mlx-mxfp4-q8"}),
+    ("turboderp/gemma-3-27b-it-exl3", {"family": "exl3"}),  # a branch for each bit rate
+    ("Lorbus/Qwen3.6-27B-int4-AutoRound", {"quant": "gptq-int4"}),
+    ("Intel/Qwen3.6-35B-A3B-int4-mixed-AutoRound", {"quant": "gptq-int4"}),
+    ("unsloth/Qwen3.6-35B-A3B-NVFP4-Fast", {"quant": "nvfp4"}),  # a word behind the scheme
+    ("LilaRest/gemma-4-31B-it-NVFP4-turbo", {"quant": "nvfp4"}),
+    ("ubergarm/GLM-5-GGUF:smol-IQ2_KS", {"family": "gguf", "quant": "IQ2_KS"}),
+    ("unsloth/Qwen3-VL-4B-Instruct-GGUF:Q4_K", {"family": "gguf", "quant": "Q4_K_M"}),
+    ("nightmedia/Qwen3.6-35B-A3B-qx64-hi-mlx", {"family": "mlx", "quant": "QX64-HI"}),
+    ("OsaurusAI/Ornith-1.5-9B-JANG_2D", {"family": "mlx", "quant": "JANG-2D"}),
     # What a vendor published itself is written down, since the name says too little.
     ("meta-llama/Llama-3.1-405B-Instruct-FP8", {"quant": "fbgemm_fp8"}),
     ("Qwen/Qwen3-8B-FP8", {"quant": "fp8-block"}),

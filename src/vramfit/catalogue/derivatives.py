@@ -57,14 +57,12 @@ MAKERS = frozenset((
     "phi3", "phi4", "deepseek", "yi", "glm", "granite", "falcon", "bert", "t5",
 ))  # fmt: skip
 """Words for series of models: beside a name without a size, one of them is what was tuned."""
-SHORT: dict[str, tuple[str, str | None]] = {
-    "l3": ("llama-3", None), "l3.1": ("llama-3.1", None), "l3.2": ("llama-3.2", None), "l3.3": ("llama-3.3", None),
-    "g2": ("gemma-2", None), "g3": ("gemma-3", None), "g4": ("gemma-4", None), "q2.5": ("qwen2.5", None), "q3": ("qwen3", None),
-    "q3.5": ("qwen3.5", None), "q3.6": ("qwen3.6", None), "q3.8": ("qwen3.8", None), "mn": ("mistral-nemo", None),
-    "ms3": ("mistral-small-3", "24b"), "ms3.1": ("mistral-small-3.1", "24b"), "ms3.2": ("mistral-small-3.2", "24b"),
+SHORT = {
+    "l3": "llama-3", "l3.1": "llama-3.1", "l3.2": "llama-3.2", "l3.3": "llama-3.3", "g2": "gemma-2", "g3": "gemma-3",
+    "g4": "gemma-4", "q2.5": "qwen2.5", "q3": "qwen3", "q3.5": "qwen3.5", "q3.6": "qwen3.6", "q3.8": "qwen3.8",
+    "mn": "mistral-nemo", "ms3.1": "mistral-small-3.1", "ms3.2": "mistral-small-3.2",
 }  # fmt: skip
-"""Short forms of series in front of the names of fine-tunes (Haidra-Org/AI-Horde-text-model-reference models.csv, 2026-06), and
-the size of those that have one alone, which their entries do not name."""
+"""Short forms of series in front of the names of fine-tunes (Haidra-Org/AI-Horde-text-model-reference models.csv, 2026-06)."""
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_./")
 """Letters of the names of repositories and files."""
 CUT = "cut"
@@ -152,15 +150,10 @@ def _spelt_out(words: list[str]) -> list[str]:
     ``L3.3-MS-Nevoria-70b`` is ``llama-3.3-70b-ms-nevoria``, and ``MS3.2-PaintedFantasy-24B`` a Mistral Small 3.2.
     """
     sizes = [word for word in words[1:] if _is_size(word)]
-    series, alone = SHORT.get(words[0], ("", None)) if words else ("", None)
-    if (
-        not series
-        or not sizes
-        or len([size for size in sizes if not size.startswith("a")]) > 1
-        or (alone and sizes != [alone])
-    ):
+    series = SHORT.get(words[0]) if words else None
+    if series is None or len([size for size in sizes if not size.startswith("a")]) != 1:
         return words
-    return [*series.split("-"), *([] if alone else sizes), *[word for word in words[1:] if word not in sizes]]
+    return [*series.split("-"), *sizes, *[word for word in words[1:] if word not in sizes]]
 
 
 def _without_schemes(words: list[str], packing: list[str]) -> list[str]:

@@ -8,58 +8,22 @@ from __future__ import annotations
 
 from vramfit.catalogue.listings import Listings
 from vramfit.catalogue.names import CUSTOM_PREFIX, normalise, normalise_model, parse_gpu
-from vramfit.errors import InputError, MissingModel, UnknownGpu, UnknownMemory, UnknownModel
+from vramfit.errors import InputError, MissingModel, UnknownGpu, UnknownMemory, UnknownModel, UsageError
 from vramfit.hardware import gpu_from_facts
 from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, Protocol
+    from typing import Any
 
     from vramfit.catalogue.container import Container
+    from vramfit.catalogue.importing import Imported, Importer, Known
     from vramfit.catalogue.pruned import Cut
     from vramfit.catalogue.repositories import Reading
     from vramfit.catalogue.tags import Tag
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-
-    class Imported(Protocol):
-        """Model read from its files."""
-
-        @property
-        def model(self) -> Model:
-            """Model of the files, with its own checkpoint where a header was read."""
-
-        @property
-        def keys(self) -> Mapping[str, Any]:
-            """Deployment keys that the files state."""
-
-    class Importer(Protocol):
-        """Reader of models that are in no catalogue; ``importers.load.Importer`` is one."""
-
-        @property
-        def remarks(self) -> Mapping[str, str]:
-            """Sentences on names whose own files could not be read."""
-
-        def means(self, name: str) -> bool:
-            """True if the characters of a name say that it is a reference."""
-
-        def is_here(self, name: str) -> bool:
-            """True if this disk has a file or directory of that name."""
-
-        def on_disk(self, name: str, base: Base | None = None) -> Imported | None:
-            """Model of a name whose characters say nothing, where this disk has it; None elsewhere."""
-
-        def load(self, name: str, known: Known | None = None, base: Base | None = None) -> Imported | str:
-            """Model that a reference leads to, or the name under which the catalogue has it.
-
-            ``base`` gives the model of the name that an adapter states for the one it was trained on.
-            """
-
-    Known = Callable[[str], bool]
-    Base = Callable[[str], tuple[Model, Mapping[str, Any]]]
-    """Function from any name to its model, with the deployment keys that the name states."""
 
 
 REFERENCE_MARKS = ("/", "\\", ":", "~")
@@ -258,11 +222,21 @@ class Catalogue(Listings):
             if base is not None:
                 self._stated[name] = base.keys
                 return base.model
-            if not isinstance(error, MissingModel):
-                raise
-            from vramfit.catalogue.unmatched import missing
+            from vramfit.catalogue.unmatched import explained, missing
 
+            if not isinstance(error, MissingModel):
+                raise explained(error, name, self._meant) from None
             raise missing(error, name, self._container) from None
+        except UsageError as error:
+            from vramfit.catalogue.unmatched import explained
+
+            raise explained(error, name, self._meant) from None
+
+    def _meant(self, name: str) -> Reading | None:
+        """Reading of a name as that of an entry, or of a fine-tune's base; None where it means neither."""
+        from vramfit.catalogue.repositories import Reading
+
+        return Reading(name) if isinstance(self._alias(name), int) else self._derived(name)
 
     def _published(self, name: str, importer: Importer) -> str | None:
         """Name of the entry that a bare file name means; None where such a file is here, or means no entry."""

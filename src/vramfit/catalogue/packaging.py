@@ -11,7 +11,7 @@ from vramfit.quantization import find_scheme, publishers
 from vramfit.quantization.gguf_parts import JOINER, run_of
 from vramfit.quantization.publishers import APEX
 from vramfit.quantization.schemes import ALIASES, SCHEMES
-from vramfit.quantization.spelling import EXL
+from vramfit.quantization.spelling import EXL, WITH_REST
 from vramfit.quantization.spelling import read as read_scheme
 
 TYPE_CHECKING = False
@@ -107,6 +107,8 @@ def is_of_owner(words: list[str], number: int, owner: str) -> bool:
         return True  # an edit of less strength: ``Derestricted-Lite``
     if version and before[-1:] and before[-1] in ALONE and ALONE[before[-1]]:
         return True
+    if [*before[-1:], word] == WITH_REST:
+        return True
     if word in ("w", "a") and words[number + 1 : number + 2] and words[number + 1] in ALONE:
         return True
     return word in (owner, APEX) or (word in TIERS and APEX in before)
@@ -177,8 +179,8 @@ def keys_of(words: list[str], owner: str) -> dict[str, str]:
         return {"family": "gguf", "quant": JOINER.join(parts).upper()}
     mix = undescribed(words)
     if mix:
-        family = "gguf" if "gguf" in words else publishers.MIXES[_mix(mix[0]) or ""]
-        return {**({"family": family} if family else {}), "quant": JOINER.join(mix).upper()}
+        loader = "gguf" if "gguf" in words else publishers.MIXES[_mix(mix[0]) or ""]
+        return {**({"family": loader} if loader else {}), "quant": JOINER.join(mix).upper()}
     for word in words:
         if word.startswith("oq") and (scheme := read_scheme(word)) is not None:
             return {"quant": scheme.id}
@@ -200,6 +202,8 @@ def keys_of(words: list[str], owner: str) -> dict[str, str]:
     if "gguf" in words:
         return {"family": "gguf", "quant": ALONE["mxfp4"]} if "mxfp4" in words else {"family": "gguf"}
     sizes = dict([size for word in words if (size := _size(word)) is not None])
+    if words[:2] == WITH_REST:
+        return {"quant": "mlx-mxfp4-q8"}
     floats = next((word for word in words if word in MLX_FLOATS), None)
     if floats is not None and (owner == "mlx-community" or "mlx" in words):
         return {"quant": f"mlx-{floats}"}

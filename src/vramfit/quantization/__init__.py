@@ -50,13 +50,8 @@ def find_scheme(name: str) -> Scheme:
         scheme = SCHEMES.get(spelled) or SCHEMES.get(ALIASES.get(spelled, ""))
     if scheme is None and " (" in name:
         return find_scheme(name.partition(" (")[0])
-    if scheme is None and publishers.is_undescribed(name):
-        raise UnsupportedScheme(
-            f'"{name}" is a mix whose bytes no source states',
-            "say what its file weighs: --file-size 20GB, or --bits-per-weight 4.8",
-        )
     if scheme is None:
-        raise UnsupportedScheme(f'unknown quant "{name}"', _WHICH.get(_folded(name)) or _hint(name))
+        raise _unknown(name)
     return scheme
 
 
@@ -68,6 +63,18 @@ _WHICH = {
     "fullprecision": "say bf16 or fp16 for the 16 bits that most models come in, fp32 for 32",
 }
 """Next steps for names that mean several schemes."""
+
+
+def _unknown(name: str) -> UnsupportedScheme:
+    """The error of a name that no table and no grammar knows."""
+    from vramfit.quantization.publishers import is_undescribed
+
+    if is_undescribed(name):
+        return UnsupportedScheme(
+            f'"{name}" is a mix whose bytes no source states',
+            "say what its file weighs: --file-size 20GB, or --bits-per-weight 4.8",
+        )
+    return UnsupportedScheme(f'unknown quant "{name}"', _WHICH.get(_folded(name)) or _hint(name))
 
 
 def _hint(name: str) -> str:

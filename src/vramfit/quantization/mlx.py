@@ -39,8 +39,10 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
 
     def size(tensor: Tensor) -> int:
         if tensor.name == ROUTER:
-            scales = rows(tensor) * groups(tensor, ROUTER_GROUP) * AFFINE_BYTES
-            return packed_bytes(tensor.elements, ROUTER_BITS) + scales
+            return _affine(tensor, ROUTER_BITS)
+        rest = scheme.settings.get("rest")
+        if rest is not None and "_exps." not in tensor.name:
+            return _affine(tensor, rest)
         return _quantized(tensor, scheme, WIDE_BITS if wide and tensor.name.startswith("ffn_") else 0)
 
     def wanted(tensor: Tensor) -> bool:
@@ -77,7 +79,8 @@ def most_bytes(checkpoint: Checkpoint) -> int:
     if "average" not in settings:
         return total
     quantized = sum([row.total_bytes for row in checkpoint.stored if row.type == f"affine{settings['bits']}"])
-    return total + round(quantized * (settings["most"] / settings["average"] - 1))
+    more: int = round(quantized * (settings["most"] / settings["average"] - 1))
+    return total + more
 
 
 def least_bytes(checkpoint: Checkpoint) -> int:
@@ -95,6 +98,11 @@ def least_bytes(checkpoint: Checkpoint) -> int:
         network = row.type != "F16" and tensor.name.startswith("ffn_") and tensor.name != ROUTER
         total += row.count * _quantized(tensor, scheme) if tower or network else row.total_bytes
     return total
+
+
+def _affine(tensor: Tensor, bits: int) -> int:
+    """Bytes of a tensor at ``bits`` a weight in groups of 64."""
+    return packed_bytes(tensor.elements, bits) + rows(tensor) * groups(tensor, ROUTER_GROUP) * AFFINE_BYTES
 
 
 def _quantized(tensor: Tensor, scheme: Scheme, least_bits: int = 0) -> int:

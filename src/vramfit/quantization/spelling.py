@@ -42,6 +42,8 @@ OQ: dict[float, tuple[float, float]] = {
 average, expected and at most (``_OQ_BPW_TARGETS`` in jundot/omlx omlx/oq.py at 00f1aba; for level 8 docs/oQ_Quantization.md
 at a74d543: 8 bits in groups, and the embedding in more)."""
 OQ_MARKS = ("e", "+")
+WITH_REST = ["mxfp4", "q8"]
+"""Words of conversions of gpt-oss that keep the experts as released (mlx-community/gpt-oss-120b-MXFP4-Q8)."""
 WIDEST = 9.0
 """Most bits of a weight that a name of an MLX mix is taken to state: 8 and a scale and a bias for each 32 weights."""
 SCALE_BITS = 0.5
@@ -60,6 +62,11 @@ def read(name: str) -> Scheme | None:
         return _with_matrix(name[len(words[0]) + 1 :])
     if words[0].startswith("oq"):
         return _oq(words)
+    if words in (["mlx", *WITH_REST], WITH_REST):
+        settings = {**SCHEMES["mlx-mxfp4"].settings, "rest": 8}
+        return Scheme(
+            "mlx-mxfp4-q8", "mlx", "int4", "MLX mxfp4 of experts, 8 bits in groups of 64 of the rest", settings
+        )
     family = next((word for word in words if word in FAMILIES or word in EXL), None)
     if family is None:
         return None
