@@ -133,11 +133,13 @@ def _of_cut(
     for stop in range(len(rest), 0, -1):
         run = "-".join(rest[:stop])
         packed = all(is_packaging(word) or states_scheme(word) for word in rest[stop:])
-        kin = [one for one in ids if one.startswith(f"{run}-") and active is not None and one.endswith(f"-{active}")]
+        siblings = [
+            one for one in ids if one.startswith(f"{run}-") and active is not None and one.endswith(f"-{active}")
+        ]
         if packed and known(run):
             found = Reading(run, keys_of(rest[stop:], owner))
-        elif packed and len(kin) == 1:
-            found = Reading(kin[0], keys_of(rest[stop:], owner))
+        elif packed and len(siblings) == 1:
+            found = Reading(siblings[0], keys_of(rest[stop:], owner))
         if found is not None:
             break
     found = found or _reading([CUT, *rest], [], owner, known)

@@ -1,4 +1,4 @@
-"""What the catalogue asks of a reader of models that are in no catalogue. Types alone: nothing loads this module at run time."""
+"""Types of a reader of models that are in no catalogue, as the catalogue calls it. Nothing loads this module at run time."""
 
 from __future__ import annotations
 
