@@ -45,7 +45,7 @@ OQ_MARKS = ("e", "+")
 WITH_REST = ["mxfp4", "q8"]
 """Words of conversions of gpt-oss that keep the experts as released (mlx-community/gpt-oss-120b-MXFP4-Q8)."""
 WIDEST = 9.0
-"""Largest number of bits of a weight that a name of an MLX mix is taken to state: 8 and a scale and a bias for each 32 weights."""
+"""Largest number of bits of a weight that a name of an MLX mix may state: 8, and a scale and a bias for each 32 weights."""
 SCALE_BITS = 0.5
 """Bits of a weight for scale and bias in groups of 64."""
 
