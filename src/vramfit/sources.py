@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from vramfit.catalogue.container import Container
-    from vramfit.catalogue.lookup import Importer
+    from vramfit.catalogue.importing import Importer
 
     Stamp: TypeAlias = tuple[str, int, int]
     """Path of a file, its size in bytes, and the time of its last change in nanoseconds; -1 twice where there is none."""

@@ -58,6 +58,19 @@ STATED: list[tuple[str, dict[str, str]]] = [
     ("Llama 2 13B AWQ 4bit g128", {"quant": "awq"}),
     ("Mistral 7B 4-bit", {"quant": "int4"}),
     ("NVIDIA Nemotron Nano 9B v2 bf16", {"quant": "bf16"}),
+    ("Jundot/Qwen3.6-27B-oQ4e-mtp", {"quant": "oq4"}),
+    ("stamsam/Qwen3.6-35B-A3B-Claude-4.7-Opus-Reasoning-Distilled-MLX-oQ4-MTP", {"quant": "oq4"}),
+    ("inferencerlabs/GLM-5-MLX-4.8bit", {"quant": "mlx-4.8bit"}),
+    ("mlx-community/gpt-oss-120b-MXFP4-Q8", {"quant": "mlx-mxfp4-q8"}),
+    ("turboderp/gemma-3-27b-it-exl3", {"family": "exl3"}),  # a branch for each bit rate
+    ("Lorbus/Qwen3.6-27B-int4-AutoRound", {"quant": "gptq-int4"}),
+    ("Intel/Qwen3.6-35B-A3B-int4-mixed-AutoRound", {"quant": "gptq-int4"}),
+    ("unsloth/Qwen3.6-35B-A3B-NVFP4-Fast", {"quant": "nvfp4"}),  # a word behind the scheme
+    ("LilaRest/gemma-4-31B-it-NVFP4-turbo", {"quant": "nvfp4"}),
+    ("ubergarm/GLM-5-GGUF:smol-IQ2_KS", {"family": "gguf", "quant": "IQ2_KS"}),
+    ("unsloth/Qwen3-VL-4B-Instruct-GGUF:Q4_K", {"family": "gguf", "quant": "Q4_K_M"}),
+    ("nightmedia/Qwen3.6-35B-A3B-qx64-hi-mlx", {"family": "mlx", "quant": "QX64-HI"}),
+    ("OsaurusAI/Ornith-1.5-9B-JANG_2D", {"family": "mlx", "quant": "JANG-2D"}),
     # What a vendor published itself is written down, since the name says too little.
     ("meta-llama/Llama-3.1-405B-Instruct-FP8", {"quant": "fbgemm_fp8"}),
     ("Qwen/Qwen3-8B-FP8", {"quant": "fp8-block"}),
@@ -72,7 +85,6 @@ UNKNOWN = (
     "somebody/Qwen3-8B-nano",
     "rhaymison/Llama-3-portuguese-Tom-cat-8b-instruct",
     "somebody/Qwen3-8B-Gemma-3-4B",  # two sizes
-    "somebody/Qwen3-8B-OQ4e",  # a form that is not known
     "somebody/Llama-3.1-8B-Instruct-EAGLE3",  # a part of a model
     "somebody/Tom-Qwen3-8B-VL",  # another architecture
     "somebody/Qwen-7B-Tom",  # a generation that is not stated
@@ -139,11 +151,11 @@ def test_a_report_says_that_weights_were_edited() -> None:
 
 
 def test_a_mix_that_no_scheme_describes_needs_its_size() -> None:
-    name = "mudler/Qwen3.6-35B-A3B-APEX-GGUF:APEX-Nano"
-    engine, scheme, assumptions = scheme_of("-m", name, "--file-size", "10.88GB")
+    name = "michaelw9999/Qwen3.5-4B-MXFP6-GGUF"
+    engine, scheme, assumptions = scheme_of("-m", name, "--file-size", "3.5GB")
 
-    assert (engine, scheme) == ("llama.cpp", "IQ2_XXS")
-    assert "the file's mix is taken to be that of IQ2_XXS, every tensor 1.014 times as large" in assumptions
+    assert (engine, scheme) == ("llama.cpp", "Q6_K")
+    assert "the file's mix is taken to be that of Q6_K, every tensor 1.014 times as large" in assumptions
     assert vramfit("check", "-g", "h200", "-m", name).code == 2
 
 

@@ -111,6 +111,8 @@ def test_a_file_s_name_as_that_of_a_repository(file: str, name: str | None) -> N
     [
         ("Qwen-3-8B-Q4_K_M.gguf", "qwen3-8b", "Q4_K_M"),
         ("llama-2-7b.Q4_0.gguf", "llama-2-7b", "Q4_0"),
+        ("models/Qwen3-8B-Q4_K_M.gguf", "qwen3-8b", "Q4_K_M"),
+        ("lmstudio-community/Qwen3-8B-GGUF/Qwen3-8B-Q4_K_M.gguf", "qwen3-8b", "Q4_K_M"),
     ],
 )
 def test_a_file_that_is_not_here_is_taken_by_its_name(importing: Catalogue, file: str, entry: str, quant: str) -> None:
@@ -120,7 +122,10 @@ def test_a_file_that_is_not_here_is_taken_by_its_name(importing: Catalogue, file
     assert catalogue.stated(file) == {"family": "gguf", "quant": quant}
 
 
-@pytest.mark.parametrize("name", ["./Qwen3-8B-Q4_K_M.gguf", "models/Qwen3-8B-Q4_K_M.gguf", "unheard-of-Q4_K_M.gguf"])
+@pytest.mark.parametrize(
+    "name",
+    ["./Qwen3-8B-Q4_K_M.gguf", "/m/Qwen3-8B-Q4_K_M.gguf", "a/b/c/Qwen3-8B-Q4_K_M.gguf", "unheard-of-Q4_K_M.gguf"],
+)
 def test_a_path_is_a_file_s_business(importing: Catalogue, name: str) -> None:
     with pytest.raises(UsageError, match="there is no file or directory"):
         importing.model(name)

@@ -31,6 +31,7 @@ def resolved(**keys: Any) -> Any:
         ({"quant": "Q4_K_M", "file_size": "5GiB", "engine": "ollama"}, "Q4_K_M", 5 * GIB),
         ({"engine": "llama.cpp", "file_size": "6GB"}, "Q5_K_M", 6 * GB),
         ({"engine": "llama.cpp", "quant": "APEX-Nano", "file_size": "6GB"}, "Q5_K_M", 6 * GB),
+        ({"engine": "llama.cpp", "quant": "MXFP6", "file_size": "6GB"}, "Q5_K_M", 6 * GB),
         ({"engine": "llama.cpp", "quant": "int8", "file_size": "6GB"}, "Q5_K_M", 6 * GB),
         ({"engine": "mlx", "file_size": "5GB", "gpu": "m4-max-128gb"}, "mlx-4bit", 5 * GB),
         ({"quant": "nf4", "file_size": "6GB"}, "nf4", 6 * GB),
@@ -66,8 +67,10 @@ def test_bits_name_a_scheme_where_a_family_has_one_for_each() -> None:
 
 
 def test_a_mix_nobody_knows_is_refused_without_its_size() -> None:
-    with pytest.raises(UnsupportedScheme, match="APEX-Nano"):
+    with pytest.raises(UnsupportedScheme, match="no recipe of APEX is published for Qwen3 8B, which has no experts"):
         resolved(engine="llama.cpp", quant="APEX-Nano")
+    with pytest.raises(UnsupportedScheme, match='"qx64-hi" is a mix whose bytes no source states'):
+        resolved(engine="mlx", quant="qx64-hi")
 
 
 def test_a_projector_keeps_its_size() -> None:

@@ -99,7 +99,7 @@ def test_near_misses_are_suggested() -> None:
             "a bit rate alone may be of several formats: write exl2-4.65-h8 or exl3-4.65-h8, or name the engine",
         ),
         ("1.5bpw", "a bit rate alone may be of several formats: write exl3-1.5, or name the engine"),
-        ("33bpw", "See `vramfit list quants`."),
+        ("33bpw", "see `vramfit list quants`; of a mix that is not there, say what its file weighs: --file-size 20GB"),
     ],
 )
 def test_a_bare_bit_rate_is_named_with_its_formats(name: str, hint: str) -> None:

@@ -10,11 +10,17 @@ answer: eight had others. Loaded only when no entry has a name, and no file can 
 from __future__ import annotations
 
 from vramfit.catalogue.names import normalise_model
-from vramfit.catalogue.repositories import STYLES, Reading, file_reading, packaging
+from vramfit.catalogue.packaging import STYLES, is_packaging, keys_of, states_scheme, undescribed
+from vramfit.catalogue.pruned import WORDS as CUT_WORDS
+from vramfit.catalogue.pruned import divided
+from vramfit.catalogue.repositories import Reading, file_reading, parted
+from vramfit.quantization.gguf_parts import run_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from vramfit.catalogue.pruned import CutName
 
 CHANGED = frozenset((
     "vl", "vlm", "mllm", "v", "vision", "visual", "omni", "omni2", "audio", "speech", "tts", "asr", "voice", "ocr", "image",
@@ -28,10 +34,10 @@ CHANGED = frozenset((
     "next", "max", "pro", "air", "flash", "diffusion", "1m", "longctx", "yarn", "prolong", "gradient", "megabeam", "deep", "wide",
     "domino", "dflare", "vispec", "orthrus", "spec", "slice", "sliced", "dense", "recurrent", "latent",
     "mm", "sa2va", "ovis", "sam2", "sam3", "gaze", "ream", "svd", "asvd", "tomoe",
-    "flexrank", "sculpt", "upcycled", "grafted", "jang", "jangtq", "paro", "escha", "optiq", "prismaquant", "onnx", "openvino",
+    "flexrank", "sculpt", "upcycled", "grafted", "onnx", "openvino",
 ))  # fmt: skip
 """Words that speak of another architecture, of another size, of a part of a model, of a longer context, or of a form of
-weights that no scheme describes."""
+weights that no engine here loads."""
 
 PARTS = (
     "franken", "merge", "prun", "expand", "upscal", "shrink", "shrunk", "layers", "draft", "specul", "eagle", "dflash", "dspark",
@@ -51,23 +57,39 @@ MAKERS = frozenset((
     "phi3", "phi4", "deepseek", "yi", "glm", "granite", "falcon", "bert", "t5",
 ))  # fmt: skip
 """Words for series of models: beside a name without a size, one of them is what was tuned."""
+SHORT = {
+    "l3": "llama-3", "l3.1": "llama-3.1", "l3.2": "llama-3.2", "l3.3": "llama-3.3", "g2": "gemma-2", "g3": "gemma-3",
+    "g4": "gemma-4", "q2.5": "qwen2.5", "q3": "qwen3", "q3.5": "qwen3.5", "q3.6": "qwen3.6", "q3.8": "qwen3.8",
+    "mn": "mistral-nemo", "ms3.1": "mistral-small-3.1", "ms3.2": "mistral-small-3.2",
+}  # fmt: skip
+"""Short forms of series in front of the names of fine-tunes (Haidra-Org/AI-Horde-text-model-reference models.csv, 2026-06)."""
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_./")
 """Letters of the names of repositories and files."""
+CUT = "cut"
+"""Word that stands for those on experts that were cut out: one of the name's own."""
 FEWEST_WORDS = 2
 """Words of the shortest id that is looked for: a generation and a size."""
 
 
-def base_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
+def base_reading(name: str, known: Callable[[str], bool], ids: Sequence[str] = ()) -> Reading | None:
     """Reading of a fine-tune's name as that of its base; None where the words do not tell it.
 
-    ``known`` says whether the catalogue has exactly one entry of a name.
+    ``known`` says whether the catalogue has exactly one entry of a name; ``ids`` are those of all its models.
     """
     text, _, chosen = name.strip().partition("@")[0].partition(":")
     text = file_reading(text) or text
     if text.count("/") > 1 or text.startswith(".") or not LETTERS.issuperset(text.lower()):
         return None
-    words, keys = packaging(f"{text}-{chosen}" if chosen else text)
+    words, packing, owner = parted(f"{text}-{chosen}" if chosen else text)
     words = _spelt_out(words)
+    cut = divided([*words, *packing])
+    if cut is not None:
+        return _of_cut(cut, [*words, *packing], owner, known, ids)
+    return _reading(words, packing, owner, known)
+
+
+def _reading(words: list[str], packing: list[str], owner: str, known: Callable[[str], bool]) -> Reading | None:
+    """Reading of the words of a name, and those of its packaging."""
     found: list[tuple[int, int]] = []
     for start in range(len(words)):
         for stop in range(len(words), start + FEWEST_WORDS - 1, -1):
@@ -82,25 +104,64 @@ def base_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
     start, stop = max(found, key=lambda one: one[1] - one[0])
     inside = all(start <= first and last <= stop for first, last in found)
     own = [*words[:start], *words[stop:]]
-    beside = [*_without_hosted(words[:start]), *_without_teachers(_without_hosted(words[stop:]), known)]
+    behind = _without_schemes(words[stop:], packing)
+    beside = [*_without_hosted(words[:start]), *_without_teachers(_without_hosted(behind), known)]
     tuned = any(known("-".join(words[start:end])) for end in range(start + FEWEST_WORDS, stop))
     if not inside or any(_is_change(word) for word in beside) or (not tuned and all(_is_version(word) for word in own)):
         return None
     if not sized and not MAKERS.isdisjoint(beside):
         return None
     base = "-".join(words[start:stop])
+    keys = keys_of([*words[stop:], *packing], owner)
     return Reading(next((dated for word in own if known(dated := f"{base}-{word}")), base), keys)
 
 
-def _spelt_out(words: list[str]) -> list[str]:
-    """Words of a name with the short form of Llama 3 in front spelt out, its size beside it.
+def _of_cut(
+    divided_name: CutName, words: list[str], owner: str, known: Callable[[str], bool], ids: Sequence[str]
+) -> Reading | None:
+    """Reading of the name of a mixture of which experts were cut out: that of its base, with the cut.
 
-    ``L3.3-MS-Nevoria-70b`` is ``llama-3.3-70b-ms-nevoria``.
+    Where the name has the cut's size in place of the base's, the base is the one model of the series of which as much is
+    active: ``Qwen3-Coder-REAP-25B-A3B`` is cut from Qwen3-Coder 30B-A3B.
+    """
+    rest, active = divided_name.words, divided_name.active
+    if divided_name.before:
+        whole = [word for word in words if word not in CUT_WORDS]
+        if _reading([CUT, *whole], [], owner, known) is not None:
+            return None  # the size is the base's own, and the name does not say how many are left
+    found = None
+    for stop in range(len(rest), 0, -1):
+        run = "-".join(rest[:stop])
+        packed = all(is_packaging(word) or states_scheme(word) for word in rest[stop:])
+        siblings = [
+            one for one in ids if one.startswith(f"{run}-") and active is not None and one.endswith(f"-{active}")
+        ]
+        if packed and known(run):
+            found = Reading(run, keys_of(rest[stop:], owner))
+        elif packed and len(siblings) == 1:
+            found = Reading(siblings[0], keys_of(rest[stop:], owner))
+        if found is not None:
+            break
+    found = found or _reading([CUT, *rest], [], owner, known)
+    return None if found is None else Reading(found.model, found.keys, divided_name.cut)
+
+
+def _spelt_out(words: list[str]) -> list[str]:
+    """Words of a name with the short form of a series spelt out, its size beside it.
+
+    ``L3.3-MS-Nevoria-70b`` is ``llama-3.3-70b-ms-nevoria``, and ``MS3.2-PaintedFantasy-24B`` a Mistral Small 3.2.
     """
     sizes = [word for word in words[1:] if _is_size(word)]
-    if not words or words[0] not in ("l3", "l3.1", "l3.2", "l3.3") or len(sizes) != 1:
+    series = SHORT.get(words[0]) if words else None
+    if series is None or len([size for size in sizes if not size.startswith("a")]) != 1:
         return words
-    return ["llama", words[0][1:], sizes[0], *[word for word in words[1:] if word != sizes[0]]]
+    return [*series.split("-"), *sizes, *[word for word in words[1:] if word not in sizes]]
+
+
+def _without_schemes(words: list[str], packing: list[str]) -> list[str]:
+    """Words behind a base without those that say how its weights are stored, which ``packaging.keys_of`` reads."""
+    stored = {*run_of(words), *undescribed([*words, *packing])}
+    return [word for word in words if word not in stored and not states_scheme(word)]
 
 
 def _without_teachers(words: list[str], known: Callable[[str], bool]) -> list[str]:
@@ -127,7 +188,7 @@ def _without_hosted(words: list[str]) -> list[str]:
 def has_words_of_its_own(name: str, spellings: tuple[str, ...]) -> bool:
     """True if a name has words that are neither packaging nor part of any of the model's names."""
     text = name.strip().removeprefix("hf:").partition("@")[0].partition(":")[0]
-    words, _ = packaging(file_reading(text) or text)
+    words, _, _ = parted(file_reading(text) or text)
     whole = "".join([normalise_model(spelling) for spelling in spellings])
     return any(normalise_model(word) not in whole for word in words)
 

@@ -70,7 +70,7 @@ def readings(name: str) -> Iterator[str]:
 def alternatives(name: str) -> tuple[str, ...]:
     """Names of the cards that a line has with strokes between: ``RX 6700/6700 XT/6750 XT`` of a PCI register."""
     parts = tuple([one.strip() for one in _without_signs(name).split("/")])
-    return parts if len(parts) > 1 and all(any(c.isdigit() for c in one) for one in parts[1:]) else ()
+    return parts if len(parts) > 1 and all(any(c.isdecimal() for c in one) for one in parts[1:]) else ()
 
 
 def _without_signs(text: str) -> str:
@@ -117,7 +117,7 @@ def _of_words(words: list[str]) -> Iterator[str]:
         for start in range(len(kept) - length + 1):
             behind = kept[start + length : start + length + 1]
             run = kept[start : start + length]
-            if any(c.isdigit() for c in "".join(run)) and not VARIANTS.intersection(word.lower() for word in behind):
+            if any(c.isdecimal() for c in "".join(run)) and not VARIANTS.intersection(word.lower() for word in behind):
                 yield " ".join([*run, *([size] if size else [])])
 
 

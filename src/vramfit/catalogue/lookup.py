@@ -8,57 +8,22 @@ from __future__ import annotations
 
 from vramfit.catalogue.listings import Listings
 from vramfit.catalogue.names import CUSTOM_PREFIX, normalise, normalise_model, parse_gpu
-from vramfit.errors import AmbiguousName, InputError, MissingModel, UnknownGpu, UnknownMemory, UnknownModel
+from vramfit.errors import AmbiguousName, InputError, MissingModel, UnknownGpu, UnknownMemory, UnknownModel, UsageError
 from vramfit.hardware import gpu_from_facts
 from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, Protocol
+    from typing import Any
 
     from vramfit.catalogue.container import Container
+    from vramfit.catalogue.importing import Imported, Importer, Known
+    from vramfit.catalogue.pruned import Cut
     from vramfit.catalogue.repositories import Reading
     from vramfit.catalogue.tags import Tag
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-
-    class Imported(Protocol):
-        """Model read from its files."""
-
-        @property
-        def model(self) -> Model:
-            """Model of the files, with its own checkpoint where a header was read."""
-
-        @property
-        def keys(self) -> Mapping[str, Any]:
-            """Deployment keys that the files state."""
-
-    class Importer(Protocol):
-        """Reader of models that are in no catalogue; ``importers.load.Importer`` is one."""
-
-        @property
-        def remarks(self) -> Mapping[str, str]:
-            """Sentences on names whose own files could not be read."""
-
-        def means(self, name: str) -> bool:
-            """True if the characters of a name say that it is a reference."""
-
-        def is_here(self, name: str) -> bool:
-            """True if this disk has a file or directory of that name."""
-
-        def on_disk(self, name: str, base: Base | None = None) -> Imported | None:
-            """Model of a name whose characters say nothing, where this disk has it; None elsewhere."""
-
-        def load(self, name: str, known: Known | None = None, base: Base | None = None) -> Imported | str:
-            """Model that a reference leads to, or the name under which the catalogue has it.
-
-            ``base`` gives the model of the name that an adapter states for the one it was trained on.
-            """
-
-    Known = Callable[[str], bool]
-    Base = Callable[[str], tuple[Model, Mapping[str, Any]]]
-    """Function from any name to its model, with the deployment keys that the name states."""
 
 
 REFERENCE_MARKS = ("/", "\\", ":", "~")
@@ -83,6 +48,7 @@ class Catalogue(Listings):
         self._chosen: dict[str, str] = {}
         self._remarks: dict[str, str] = {}
         self._spelled: dict[str, str] = {}
+        self._cuts: dict[str, Cut] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -190,6 +156,11 @@ class Catalogue(Listings):
             if found is None or isinstance(found, str):
                 model = self._entry(found or name)
                 self._stated.setdefault(name, self._stated.get(found or name, {}))
+                cut = self._cuts.get(name) or self._cuts.get(found or name) or self._cuts.get(name.removeprefix("hf:"))
+                if cut is not None:
+                    from vramfit.catalogue.pruned import with_cut
+
+                    model = with_cut(model, cut, name)
             else:
                 model, self._stated[name] = found.model, found.keys
             self._models[name] = model
@@ -279,26 +250,38 @@ class Catalogue(Listings):
             if base is not None:
                 self._stated[name] = base.keys
                 return base.model
-            if not isinstance(error, MissingModel):
-                raise
-            from vramfit.catalogue.unmatched import missing
+            from vramfit.catalogue.unmatched import explained, missing
 
+            if not isinstance(error, MissingModel):
+                raise explained(error, name, self._meant) from None
             raise missing(error, name, self._container) from None
+        except UsageError as error:
+            from vramfit.catalogue.unmatched import explained
+
+            raise explained(error, name, self._meant) from None
+
+    def _meant(self, name: str) -> Reading | None:
+        """Reading of a name as that of an entry, or of a fine-tune's base; None where it means neither."""
+        from vramfit.catalogue.repositories import Reading
+
+        return Reading(name) if isinstance(self._alias(name), int) else self._derived(name)
 
     def _published(self, name: str, importer: Importer) -> str | None:
         """Name of the entry that a bare file name means; None where such a file is here, or means no entry."""
-        if any(mark in name for mark in REFERENCE_MARKS) or name.startswith(".") or importer.is_here(name):
-            return None
-        from vramfit.catalogue.repositories import file_reading
+        from vramfit.catalogue.repositories import published_file
 
-        known = file_reading(name)
+        known = None if importer.is_here(name) else published_file(name)
         return known if known is not None and (self.knows(known) or self._derived(known)) else None
 
     def _derived(self, name: str) -> Reading | None:
         """Reading of a fine-tune's name as that of its base (``derivatives``); None where the words do not tell it."""
         from vramfit.catalogue.derivatives import base_reading
 
-        return base_reading(name, lambda run: isinstance(self._alias(run), int))
+        rows = self._container.section("model_rows")
+        found = base_reading(name, lambda run: isinstance(self._alias(run), int), [row[0] for row in rows])
+        if found is not None and found.cut is not None:
+            self._cuts[name] = found.cut
+        return found
 
     def _based(self, name: str) -> tuple[Model, Mapping[str, Any]]:
         """Model of any name, with the deployment keys that the name states."""

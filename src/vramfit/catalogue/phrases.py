@@ -6,7 +6,8 @@ size behind a model that has one (``mistral large 123b``).
 
 from __future__ import annotations
 
-from vramfit.catalogue.repositories import GGUF, Reading, readings
+from vramfit.catalogue.packaging import GGUF
+from vramfit.catalogue.repositories import Reading, readings
 from vramfit.quantization.schemes import ALIASES, LOOSE
 
 TYPE_CHECKING = False

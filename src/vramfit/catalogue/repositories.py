@@ -9,8 +9,9 @@ when no entry has the name itself.
 from __future__ import annotations
 
 from vramfit._record import Record, replace
+from vramfit.catalogue.packaging import GGUF, is_of_owner, is_packaging, keys_of, words_of
 from vramfit.errors import UnsupportedScheme
-from vramfit.quantization import SCHEMES, find_scheme, publishers
+from vramfit.quantization import find_scheme, publishers
 from vramfit.quantization.publishers import RECIPES_SINCE, WITH_HEAD
 from vramfit.quantization.schemes import LOOSE, stock_name
 
@@ -18,61 +19,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from vramfit.catalogue.pruned import Cut
     from vramfit.model import Model
-
-GGUF = {
-    scheme.id.lower(): scheme.id
-    for scheme in SCHEMES.values()
-    if scheme.family == "gguf" and scheme.id not in ("F32", "F16", "BF16")
-}
-"""Quantized file types as names carry them, in small letters."""
-
-FLOATS = {"f32": "F32", "f16": "F16", "bf16": "BF16"}
-"""File types that are one element type: what a word says of a GGUF file, and of others another scheme."""
-
-WITH_MATRIX = ("Q4_0", "Q5_0", "IQ4_NL", "IQ4_XS", "IQ3_XXS")
-"""File types whose bytes an importance matrix changes (``quantization.gguf``); owners known to ``publishers`` use one."""
-
-NEUTRAL = frozenset((
-    "ud", "mtp", "mxfp8", "sc",
-    "unsloth", "quantized", "quant", "hf", "qat", "dwq", "imatrix", "i1", "dynamic", "kv", "modelopt", "dq", "ct",
-    "autoround", "marlin", "inc", "llmcompressor", "compressed", "tensors", "instruct", "it", "chat", "base", "pt",
-    "block", "w4a4", "qad", "unquantized", "safetensors", "sharded", "quark", "sym", "fp8kv", "mtplx", "serve", "gb10",
-))  # fmt: skip
-"""Words of packaging and of tuning: they name no scheme, and change no tensor."""
-
-STYLES = ("aggressive", "balanced")
-"""Words behind the name of an edit (``publishers.EDITED``), which grade it."""
-
-APEX, TIERS = "apex", ("i", "nano", "mini", "compact", "balanced", "quality")
-"""Word for mixes that mudler makes (huggingface.co/mudler), which no scheme describes, and their grades."""
-
-FAMILIES = ("gptq", "awq", "exl2", "exl3", "mlx", "hqq", "torchao")
-"""Words that name a family; widths and groups beside them go with it."""
-
-ALONE = {
-    "bnb": "nf4", "bitsandbytes": "nf4", "nf4": "nf4", "fp8": "fp8", "nvfp4": "nvfp4", "fp4": "nvfp4", "mxfp4": "MXFP4",
-    "w8a8": "w8a8", "w4a16": "w4a16", "w8a16": "w8a16", "bf16": "bf16", "fp16": "fp16", "fp32": "fp32", "gguf": "",
-}  # fmt: skip
-"""Words that name a scheme by themselves; a GGUF repository holds many."""
-
-FP8_KINDS = {"block": "fp8-block", "dynamic": "fp8-channel"}
-"""Kinds of FP8 by the word beside it, as llm-compressor's repositories are named."""
-UNPACKED = "unquantized"
-"""Word for weights that were trained for the type before it and are not stored in it."""
-
-MLX_FLOATS = ("mxfp4", "nvfp4", "mxfp8")
-"""Words for modes of MLX's quantization, which in other repositories name other schemes."""
-
-_SIZES = (
-    ("bits", "", "bits"), ("bits", "", "bit"), ("bits", "", "bpw"), ("bits", "int", ""), ("bits", "w", ""),
-    ("group", "g", ""), ("group", "gs", ""), ("group", "", "g"), ("head", "h", ""),
-)  # fmt: skip
-"""Meaning of a number by the text before and behind it."""
 
 FILE = ".gguf"
 PACKED = "-GGUF"
 """End of the name that a GGUF file has as a repository."""
+MOST_FOLDERS = 2
+PATH_MARKS = ("\\", ":", "~", "//")
+"""Signs of a path, or of a reference, that is no owner's file."""
 HOSTS = ("https://", "huggingface.co/", "hf.co/")
 _OWNER_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 PREFIXES = (
@@ -94,6 +49,8 @@ class Reading(Record):
     """Name of the model itself, to be looked up."""
     keys: Mapping[str, str] = {}
     """Deployment keys that the rest of the name states: ``quant``, and ``family``, that of its files."""
+    cut: Cut | None = None
+    """Experts that were cut out of the model."""
 
 
 def readings(name: str) -> Iterator[Reading]:
@@ -106,7 +63,7 @@ def readings(name: str) -> Iterator[Reading]:
         owner = owner.removeprefix(host)
     if owner.strip(_OWNER_LETTERS) or owner.startswith("."):
         return
-    words = _words(base)
+    words = words_of(base)
     if not words:
         return
     if not owner:
@@ -115,7 +72,7 @@ def readings(name: str) -> Iterator[Reading]:
     fewest = len(words)
     own = owner.rpartition("/")[2].lower()
     plain = [word for word, _ in words]
-    while fewest > 1 and (_is_packaging(plain[fewest - 1]) or _is_of_owner(plain, fewest - 1, own)):
+    while fewest > 1 and (is_packaging(plain[fewest - 1]) or is_of_owner(plain, fewest - 1, own)):
         fewest -= 1
     starts = [0]
     # Re-publishers join the owner and the name by a low line: ``TheDrummer_Cydonia-24B`` (bartowski, lmstudio-community).
@@ -125,7 +82,7 @@ def readings(name: str) -> Iterator[Reading]:
         for count in range(len(words), fewest - 1, -1):
             text = base[start : words[count - 1][1]].strip()
             if text and text != name:
-                yield Reading(text, _keys([word for word, _ in words[count:]], owner.lower()))
+                yield Reading(text, keys_of([word for word, _ in words[count:]], owner.lower()))
 
 
 def _in_scheme(base: str) -> Iterator[Reading]:
@@ -201,6 +158,18 @@ def file_reading(name: str) -> str | None:
     return f"{stem}{PACKED}"
 
 
+def published_file(name: str) -> str | None:
+    """Name of the repository that a file's name is read as: of a bare one, or of one behind an owner, as stores have it.
+
+    ``owner/file.gguf`` and ``owner/repository/file.gguf`` are the owner's; None for a path of any other form.
+    """
+    owner, *folders = name.split("/")
+    path = folders[-1] if folders else owner
+    if len(folders) > MOST_FOLDERS or any(mark in name for mark in PATH_MARKS) or not owner or owner.startswith("."):
+        return None
+    return file_reading(f"{owner}/{path}" if folders else path)
+
+
 def file_quant(name: str) -> str | None:
     """Quantization that the name of a GGUF file states; None for another file, and for a name that states none."""
     stem = file_reading(name.rpartition("/")[2])
@@ -208,132 +177,13 @@ def file_quant(name: str) -> str | None:
     return found[-1] if found else None
 
 
-def packaging(name: str) -> tuple[list[str], dict[str, str]]:
-    """Words of a repository's or file's name without those of packaging at its end, and the deployment keys of the latter."""
+def parted(name: str) -> tuple[list[str], list[str], str]:
+    """Words of a repository's or file's name, those of packaging at its end, and its owner, all in small letters."""
     owner, _, base = name.rpartition("/")
-    words = [word for word, _ in _words(base)]
+    words = [word for word, _ in words_of(base)]
     count = len(words)
     if " " in base and count > 1 and words[-1] in LOOSE:
-        return words[:-1], {"family": "gguf", "quant": find_scheme(words[-1]).id}
-    while count > 1 and (_is_packaging(words[count - 1]) or _is_of_owner(words, count - 1, "")):
+        return words[:-1], [find_scheme(words[-1]).id.lower(), "gguf"], ""
+    while count > 1 and (is_packaging(words[count - 1]) or is_of_owner(words, count - 1, "")):
         count -= 1
-    return words[:count], _keys(words[count:], owner.rpartition("/")[2].lower())
-
-
-def _words(base: str) -> list[tuple[str, int]]:
-    """Words of a name in small letters, and where each ends. ``Q4_K_M`` is one word, and so is ``4-bit``."""
-    words: list[tuple[str, int]] = []
-    low = base.lower()
-    start = 0
-    while start < len(low):
-        stop = start
-        while stop < len(low) and (low[stop].isalnum() or low[stop] in "._"):
-            stop += 1
-        piece = low[start:stop]
-        if piece and piece not in GGUF and publishers.read(piece) is None:
-            piece = piece.split("_", 1)[0]
-            piece = "quantized" if piece.startswith("quantized.") else piece
-            stop = start + len(piece)
-        if piece in ("bit", "bits", "bpw") and words and words[-1][0].isdecimal():
-            words[-1] = (f"{words[-1][0]}{piece}", stop)
-        elif words and words[-1][0] in FAMILIES and len(piece) == 2 and piece[0].isdecimal() and piece[1] == "b":
-            words.append((f"{piece}it", stop))
-        elif piece:
-            words.append((piece, stop))
-        start = stop + 1
-    return words
-
-
-def _is_of_owner(words: list[str], number: int, owner: str) -> bool:
-    """True if a word is the owner's own: its name, the grade or version of an edit, or a mix that no scheme describes."""
-    word, before = words[number], words[:number]
-    version = word[:1] == "v" and word[1:].replace(".", "", 1).isdecimal()
-    if (word in STYLES or version) and not set(publishers.EDITED).isdisjoint(before):
-        return True
-    if word == "lite" and before[-1:] and before[-1] in publishers.EDITED:
-        return True  # an edit of less strength: ``Derestricted-Lite``
-    if version and before[-1:] and before[-1] in ALONE and ALONE[before[-1]]:
-        return True
-    if word in ("w", "a") and words[number + 1 : number + 2] and words[number + 1] in ALONE:
-        return True
-    return word in (owner, APEX) or (word in TIERS and APEX in before)
-
-
-def _is_packaging(word: str) -> bool:
-    return (
-        word in NEUTRAL
-        or word in publishers.EDITED
-        or word in ALONE
-        or word in FAMILIES
-        or word in GGUF
-        or word == "f16"
-        or _size(word) is not None
-        or publishers.read(word) is not None
-    )
-
-
-def _size(word: str) -> tuple[str, str] | None:
-    """Kind and number of a size: ``4bit`` and ``int4`` are ("bits", "4"), ``128g`` is ("group", "128")."""
-    for kind, before, after in _SIZES:
-        if word.startswith(before) and word.endswith(after):
-            digits = word[len(before) : len(word) - len(after)]
-            if digits.isascii() and digits.replace(".", "", 1).isdecimal():
-                return kind, digits
-    return None
-
-
-def _keys(words: list[str], owner: str) -> dict[str, str]:
-    """Deployment keys that words of packaging state."""
-    if UNPACKED in words:
-        words = [word for word in words if word not in GGUF]
-    if words.count(APEX) > 1 or (APEX in words and not set(TIERS).isdisjoint(words)):
-        grade = [word for word in words if word in TIERS]
-        return {"family": "gguf", "quant": "-".join([APEX, *grade]).upper()}
-    for word in words:
-        own = publishers.read(f"{publishers.DYNAMIC}{word}" if "ud" in words else word)
-        if own is not None:
-            return {"family": "gguf", "quant": own.id}
-        if word in GGUF:
-            kind = GGUF[word]
-            marked = "i1" in words or (owner in publishers.OWN and kind in WITH_MATRIX)
-            return {"family": "gguf", "quant": f"i1-{kind}" if marked else kind}
-        if word in FLOATS and ("gguf" in words or word == "f16"):
-            return {"family": "gguf", "quant": FLOATS[word]}
-    if "gguf" in words:
-        return {"family": "gguf", "quant": ALONE["mxfp4"]} if "mxfp4" in words else {"family": "gguf"}
-    sizes = dict([size for word in words if (size := _size(word)) is not None])
-    floats = next((word for word in words if word in MLX_FLOATS), None)
-    if floats is not None and (owner == "mlx-community" or "mlx" in words):
-        return {"quant": f"mlx-{floats}"}
-    family = next((word for word in words if word in FAMILIES), "mlx" if owner == "mlx-community" and sizes else None)
-    if family == "mlx" and not sizes:
-        # mlx_lm.convert and mlx_vlm.convert keep 16 bits unless they are told to quantize (-q).
-        return {"quant": next((ALONE[word] for word in words if ALONE.get(word)), "bf16")}
-    if family is not None:
-        return _of_family(family, sizes)
-    alone = [ALONE[word] for word in words if ALONE.get(word)]
-    if "nf4" in alone:
-        return {"quant": "int8" if sizes.get("bits") == "8" else "nf4"}
-    if alone:
-        kinds = [kind for word, kind in FP8_KINDS.items() if alone[0] == "fp8" and word in words]
-        return {"quant": [*kinds, alone[0]][0]}
-    rate = next((word for word in words if word.endswith("bpw")), None)
-    if rate is not None:
-        return {"quant": rate}  # of several formats: the engine decides, or an error asks for one
-    bits = sizes.get("bits")
-    return {"quant": f"int{bits}"} if bits in ("4", "8") else {}
-
-
-def _of_family(family: str, sizes: Mapping[str, str]) -> dict[str, str]:
-    """Scheme of a family at the sizes beside its word; nothing where no such scheme exists."""
-    parts = [family]
-    if "bits" in sizes:
-        parts.append(sizes["bits"] + ("" if family.startswith("exl") else "bit"))
-    if "group" in sizes:
-        parts.append(f"g{sizes['group']}")
-    if "head" in sizes:
-        parts.append(f"h{sizes['head']}")
-    try:
-        return {"quant": find_scheme("-".join(parts)).id}
-    except UnsupportedScheme:
-        return {}
+    return words[:count], words[count:], owner.rpartition("/")[2].lower()

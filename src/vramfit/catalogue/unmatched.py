@@ -7,6 +7,7 @@ from vramfit.catalogue import nearest
 from vramfit.catalogue.listings import ids
 from vramfit.catalogue.names import normalise_model
 from vramfit.catalogue.phrases import of_size, phrased
+from vramfit.catalogue.repositories import file_reading, parted
 from vramfit.catalogue.rows import ModelRow
 from vramfit.errors import MissingModel
 
@@ -16,10 +17,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.catalogue.container import Container
+    from vramfit.catalogue.repositories import Reading
+    from vramfit.errors import VramfitError
 
     Numbers = int | tuple[int, ...] | None
     """Number of an entry, or the numbers of several that share a name; None for an unknown name."""
 
+DRAFTS = frozenset((
+    "dflash", "dflash2", "eagle", "eagle2", "eagle3", "dspark", "assistant", "draft", "drafter", "speculator", "medusa",
+))  # fmt: skip
+"""Words for networks that draft tokens for a model, and are none themselves."""
 MOST_NEAR = 3
 """Number of entries that are named where a repository or tag does not exist."""
 
@@ -73,6 +80,25 @@ def missing(error: MissingModel, name: str, container: Container) -> MissingMode
     return MissingModel(
         error.message, f"the catalogue has {', '.join(list(dict.fromkeys(near))[:MOST_NEAR])}; {error.hint}"
     )
+
+
+def explained(error: VramfitError, name: str, derived: Callable[[str], Reading | None]) -> VramfitError:
+    """The error of a name that leads nowhere, with what its words say in the hint: a draft's, or a file's of no entry.
+
+    ``derived`` reads a name as that of its base.
+    """
+    words, _, _ = parted(file_reading(name) or name.removeprefix("hf:"))
+    plain = [word for word in words if word not in DRAFTS]
+    base = derived("-".join(plain)) if len(plain) < len(words) else None
+    if base is not None:
+        hint = (
+            f"by its name it drafts tokens for {base.model}: check that model, and --speculative where an engine has it"
+        )
+    elif name.lower().endswith(".gguf") and "/" not in name:
+        hint = f"no file of that name is here, and it means no model of the catalogue; {error.hint}"
+    else:
+        return error
+    return type(error)(error.message, hint)
 
 
 def suggestions(kind: str, key: str, container: Container) -> str:

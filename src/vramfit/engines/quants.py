@@ -77,6 +77,10 @@ def scheme_of(word: str, runtime: Engine[object, object], model: Model) -> Schem
             f'{runtime.name} cannot load quant "{word}"',
             f"{runtime.name} takes {', '.join(runtime.scheme_of_class)} or: {', '.join(runtime.families)}",
         )
+    if "apex" in scheme.settings:
+        from vramfit.quantization.gguf_apex import check
+
+        check(model)
     return scheme
 
 

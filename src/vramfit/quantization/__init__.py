@@ -51,7 +51,7 @@ def find_scheme(name: str) -> Scheme:
     if scheme is None and " (" in name:
         return find_scheme(name.partition(" (")[0])
     if scheme is None:
-        raise UnsupportedScheme(f'unknown quant "{name}"', _WHICH.get(_folded(name)) or _hint(name))
+        raise _unknown(name)
     return scheme
 
 
@@ -65,6 +65,18 @@ _WHICH = {
 """Next steps for names that mean several schemes."""
 
 
+def _unknown(name: str) -> UnsupportedScheme:
+    """The error of a name that no table and no grammar knows."""
+    from vramfit.quantization.publishers import is_undescribed
+
+    if is_undescribed(name):
+        return UnsupportedScheme(
+            f'"{name}" is a mix whose bytes no source states',
+            "say what its file weighs: --file-size 20GB, or --bits-per-weight 4.8",
+        )
+    return UnsupportedScheme(f'unknown quant "{name}"', _WHICH.get(_folded(name)) or _hint(name))
+
+
 def _hint(name: str) -> str:
     """Next step for a name that no table and no grammar knows: the nearest ones, where there are any."""
     from vramfit.quantization.spelling import EXL, read
@@ -75,7 +87,9 @@ def _hint(name: str) -> str:
 
     known = {scheme.lower(): scheme for scheme in SCHEMES}
     near = [known[one] for one in close(name.lower(), known, 3)]
-    return f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
+    if near:
+        return f"did you mean {' or '.join(near)}? See `vramfit list quants`."
+    return "see `vramfit list quants`; of a mix that is not there, say what its file weighs: --file-size 20GB"
 
 
 def _folded(name: str) -> str:

@@ -80,7 +80,15 @@ def _own_file(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
         mix = mix_of(model, scheme)
         if mix is not None:
             return as_mixed(model, _text(model, text, mix.base, imatrix), mix)
+    if "parts" in scheme.settings:
+        from vramfit.quantization.gguf_parts import retyped
+
+        return retyped(_text(model, text, "F16", imatrix), scheme.settings["parts"])
     rows = _text(model, text, scheme.settings["type"], imatrix)
+    if "apex" in scheme.settings:
+        from vramfit.quantization import gguf_apex
+
+        return gguf_apex.retyped(model, rows, scheme.settings["apex"])
     experts = scheme.settings.get("experts")
     if experts is not None:
         rows = [stored(row.tensor, experts, row.layers) if is_stacked(row.tensor) else row for row in rows]

@@ -7,7 +7,7 @@ Classes and fallbacks: ggml-org/llama.cpp ``src/llama-quant.cpp`` ``tensor_allow
 
 from __future__ import annotations
 
-from vramfit.quantization import Stored
+from vramfit.quantization.checkpoint import Stored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -146,6 +146,10 @@ def _bits(model: Model, stock: str) -> float:
 def spread(model: Model, scheme: Scheme) -> tuple[float, float]:
     """Shares by which the weights of a publisher's file may be less and more than expected; 0 for other schemes."""
     mix = mix_of(model, scheme)
+    if "apex" in scheme.settings:
+        from vramfit.quantization.gguf_apex import SPREAD
+
+        return SPREAD, SPREAD
     if mix is None:
         return 0.0, 0.0
     if mix.published_bytes is not None:

@@ -11,12 +11,13 @@ and a 16-bit bias per group, ``mxfp4``, ``mxfp8`` and ``nvfp4`` one 8-bit scale 
 
 from __future__ import annotations
 
+from vramfit.quantization.checkpoint import Stored
 from vramfit.quantization.linears import groups, packed_bytes, rows, store_linears
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model, Tensor
-    from vramfit.quantization import Checkpoint, Scheme, Stored
+    from vramfit.quantization import Checkpoint, Scheme
 
 EMBEDDINGS = ("token_embd.weight", "per_layer_token_embd.weight")
 ROUTER = "ffn_gate_inp.weight"
@@ -38,8 +39,10 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
 
     def size(tensor: Tensor) -> int:
         if tensor.name == ROUTER:
-            scales = rows(tensor) * groups(tensor, ROUTER_GROUP) * AFFINE_BYTES
-            return packed_bytes(tensor.elements, ROUTER_BITS) + scales
+            return _affine(tensor, ROUTER_BITS)
+        rest = scheme.settings.get("rest")
+        if rest is not None and "_exps." not in tensor.name:
+            return _affine(tensor, rest)
         return _quantized(tensor, scheme, WIDE_BITS if wide and tensor.name.startswith("ffn_") else 0)
 
     def wanted(tensor: Tensor) -> bool:
@@ -48,7 +51,36 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
         return tensor.linear or tensor.name in EMBEDDINGS or (tensor.name == ROUTER and not bare_router)
 
     name = f"{mode}{scheme.settings['bits']}" if mode == "affine" else mode
-    return store_linears(model, name, size, wanted)
+    found = store_linears(model, name, size, wanted)
+    return found if "average" not in scheme.settings else averaged(found, name, scheme.settings["average"])
+
+
+def averaged(rows_stored: tuple[Stored, ...], name: str, bits: float) -> tuple[Stored, ...]:
+    """Rows with those that are quantized scaled, so that their weights take ``bits`` on average.
+
+    Which of them a mix gives more bits is measured for each model (oQ: jundot/omlx docs/oQ_Quantization.md); what it aims at
+    is their average.
+    """
+    chosen = [row for row in rows_stored if row.type == name]
+    own = sum([row.total_bytes for row in chosen])
+    ratio = bits * sum([row.elements for row in chosen]) / 8 / own if own else 1.0
+    return tuple(
+        [
+            Stored(row.tensor, row.type, round(row.bytes_each * ratio), row.layers) if row.type == name else row
+            for row in rows_stored
+        ]
+    )
+
+
+def most_bytes(checkpoint: Checkpoint) -> int:
+    """Bytes of the largest conversion that goes by a checkpoint's scheme: of a mix, at the most bits that it may take."""
+    settings = checkpoint.scheme.settings
+    total = sum([row.total_bytes for row in checkpoint.stored])
+    if "average" not in settings:
+        return total
+    quantized = sum([row.total_bytes for row in checkpoint.stored if row.type == f"affine{settings['bits']}"])
+    more: int = round(quantized * (settings["most"] / settings["average"] - 1))
+    return total + more
 
 
 def least_bytes(checkpoint: Checkpoint) -> int:
@@ -66,6 +98,11 @@ def least_bytes(checkpoint: Checkpoint) -> int:
         network = row.type != "F16" and tensor.name.startswith("ffn_") and tensor.name != ROUTER
         total += row.count * _quantized(tensor, scheme) if tower or network else row.total_bytes
     return total
+
+
+def _affine(tensor: Tensor, bits: int) -> int:
+    """Bytes of a tensor at ``bits`` a weight in groups of 64."""
+    return packed_bytes(tensor.elements, bits) + rows(tensor) * groups(tensor, ROUTER_GROUP) * AFFINE_BYTES
 
 
 def _quantized(tensor: Tensor, scheme: Scheme, least_bits: int = 0) -> int:

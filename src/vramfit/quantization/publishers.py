@@ -46,6 +46,9 @@ RECIPES_SINCE = "2026-02"
 FULL_4_BITS = "Q4_X"
 """Name under which models that were released with int4 experts in groups of 32 (Kimi-K2-Thinking) are published whole:
 the experts in Q4_0, which holds the same grid, the rest in Q8_0 (ggml-org/llama.cpp pull request 17064)."""
+INTERLEAVED = ("_R4", "_R8", "_R16")
+"""Marks of ik_llama.cpp's types whose rows are stored in turn, for processors: as many bytes (ikawrakow/ik_llama.cpp README,
+``-rtr``)."""
 WITH_HEAD = "+mtp"
 """Mark behind a type in ``Model.files``: that file has a prediction head."""
 PLUS = "_P"
@@ -63,6 +66,18 @@ EDITED = (
     "omnimerge",
 )
 """Words by which publishers name edits of a model's weights, and averages of its fine-tunes, which change no shape."""
+MIXES = {
+    "qx": "mlx", "jang": "mlx", "optiq": "mlx", "mtplx": "mlx", "mxfp6": "", "mixed": "", "mobile": "", "paro": "", "escha": "",
+    "prismaquant": "", "mxint": "",
+}  # fmt: skip
+"""Beginnings of the words for mixes, and for types, whose bytes no source states, and the family of those that one loads:
+nightmedia's (``qx64-hi``), JANG, OptiQ and MTPLX for MLX, mixes of several widths, MXFP6 (ggml-org/llama.cpp pull request
+22671)."""
+OF_RECIPES = ("mixed",)
+"""Words of those that are no mix of their own beside AutoRound's: its ``int4-mixed`` are experts in 4 bits."""
+
+APEX = "apex"
+"""Word for mixes that mudler makes (``gguf_apex``)."""
 NAMES = {"ik": "ik_llama.cpp", "plus": "a publisher"}
 
 
@@ -88,7 +103,33 @@ def read(name: str) -> Scheme | None:
     plain = word.removesuffix(PLUS)
     if plain != word and _is_stock(plain):
         return _scheme(word, plain, {"mix": (NAMES["plus"], word)}, "more bits for some tensors")
+    for mark in INTERLEAVED:
+        if word.endswith(mark):
+            plain = text[: -len(mark)]
+            return SCHEMES[plain.upper()] if _is_stock(plain.upper()) else read(plain)
+    if text.lower().startswith(APEX):
+        from vramfit.quantization.gguf_apex import read as read_apex
+
+        return read_apex(text)
+    if text.count("-") > 1:
+        from vramfit.quantization.gguf_parts import read as read_parts
+
+        return read_parts(text)
     return None
+
+
+def is_mix_of(word: str, start: str) -> bool:
+    """True if a word is one of ``MIXES``, with digits or letters of a grade behind it: ``qx86n``, ``jangtq``."""
+    rest = word.removeprefix(start)
+    if start in ("qx", "mxint"):
+        return rest != word and rest[:1].isdecimal()
+    return word == start or (rest != word and start in ("jang", "paro", "mxfp6"))
+
+
+def is_undescribed(name: str) -> bool:
+    """True if a name is that of a mix whose bytes no source states: ``qx64-hi``, ``MXFP6``, ``OptiQ-4bit``."""
+    word = name.strip().lower().partition("-")[0]
+    return any(is_mix_of(word, start) for start in MIXES)
 
 
 def _of_owner(owner: str, word: str) -> Scheme | None:

@@ -34,6 +34,21 @@ HEAD_BITS = 6
 EXL = {"exl2": (2.0, 8.0, "ExLlamaV2"), "exl3": (1.0, 8.0, "ExLlamaV3")}
 """Bit rates the converters accept (exllamav2 ``convert_exl2.py``; exllamav3 ``conversion/allocation.py``)."""
 
+OQ: dict[float, tuple[float, float]] = {
+    2: (2.8, 3.0), 2.5: (3.1, 3.3), 2.7: (3.25, 3.35), 3: (3.5, 3.7), 3.5: (3.8, 4.0), 4: (4.6, 4.7), 5: (5.5, 5.7),
+    6: (6.5, 6.7), 8: (8.5, 8.6),
+}  # fmt: skip
+"""Levels of oMLX's mixes (``oQ4``; ``oQ4e`` weights by activations), and the bits that their quantized weights take on
+average, expected and at most (``_OQ_BPW_TARGETS`` in jundot/omlx omlx/oq.py at 00f1aba; for level 8 docs/oQ_Quantization.md
+at a74d543: 8 bits in groups, and the embedding in more)."""
+OQ_MARKS = ("e", "+")
+WITH_REST = ["mxfp4", "q8"]
+"""Words of conversions of gpt-oss that keep the experts as released (mlx-community/gpt-oss-120b-MXFP4-Q8)."""
+WIDEST = 9.0
+"""Largest number of bits of a weight that a name of an MLX mix may state: 8, and a scale and a bias for each 32 weights."""
+SCALE_BITS = 0.5
+"""Bits of a weight for scale and bias in groups of 64."""
+
 IMATRIX_MARK = "i1"
 """Prefix under which GGUF files made with an importance matrix are published (huggingface.co/mradermacher)."""
 
@@ -45,10 +60,19 @@ def read(name: str) -> Scheme | None:
     )
     if words[0] in (IMATRIX_MARK, "imatrix"):
         return _with_matrix(name[len(words[0]) + 1 :])
+    if words[0].startswith("oq"):
+        return _oq(words)
+    if words in (["mlx", *WITH_REST], WITH_REST):
+        settings = {**SCHEMES["mlx-mxfp4"].settings, "rest": 8}
+        return Scheme(
+            "mlx-mxfp4-q8", "mlx", "int4", "MLX mxfp4 of experts, 8 bits in groups of 64 of the rest", settings
+        )
     family = next((word for word in words if word in FAMILIES or word in EXL), None)
     if family is None:
         return None
     words.remove(family)
+    if family == "mlx" and (rated := _rated(words)) is not None:
+        return rated
     read_words = _sizes(words, decimal=family in EXL)
     if read_words is None:
         return None
@@ -65,6 +89,37 @@ def _with_matrix(name: str) -> Scheme | None:
     settings = {**known.settings, "imatrix": True}
     summary = f"{known.summary}, with importance matrix"
     return Scheme(f"{IMATRIX_MARK}-{known.id}", "gguf", known.precision, summary, settings)
+
+
+def _oq(words: list[str]) -> Scheme | None:
+    """A mix of oMLX: ``oq4``, ``oq4e``, ``oq3.5``; its 16-bit tensors may be named behind it (``oq4-fp16``)."""
+    level = words[0][2:]
+    for mark in OQ_MARKS:
+        level = level.removesuffix(mark)
+    if not level.replace(".", "", 1).isdecimal() or float(level) not in OQ or not {"fp16", "bf16"}.issuperset(words[1:]):
+        return None
+    expected, most = OQ[float(level)]
+    return _mlx_mix(f"oq{float(level):g}", f"oMLX oQ{float(level):g}", int(float(level)), expected, most)
+
+
+def _rated(words: list[str]) -> Scheme | None:
+    """A mix of MLX whose name states the bits of a weight on average (``mlx-4.8bit``); None for plain widths."""
+    (word, *more) = words or ("",)
+    digits = word.removesuffix("bpw").removesuffix("bit").removeprefix("q")
+    if more or not digits.replace(".", "", 1).isdecimal() or not digits.isascii():
+        return None
+    rate = float(digits)
+    widths = FAMILIES["mlx"][1]
+    if rate in range(widths[-1] + 1) or not widths[0] + SCALE_BITS <= rate <= WIDEST:
+        return None
+    bits = max(width for width in widths if width + SCALE_BITS <= rate)
+    return _mlx_mix(f"mlx-{rate:g}bit", "MLX, a mix", bits, rate, rate)
+
+
+def _mlx_mix(name: str, label: str, bits: int, expected: float, most: float) -> Scheme:
+    """A mix of MLX's affine types whose quantized weights take ``expected`` bits on average."""
+    settings = {"bits": bits, "group": 64, "mode": "affine", "average": expected, "most": most}
+    return Scheme(name, "mlx", _precision(bits), f"{label}: {expected:g} bits a weight on average", settings)
 
 
 def _sizes(words: list[str], decimal: bool) -> Mapping[str, float] | None:

@@ -117,7 +117,7 @@ def _line(name: str) -> str:
 
 
 def _is_size(part: str) -> bool:
-    return part[-1:] in SIZE_UNITS and any(letter.isdigit() for letter in part)
+    return part[-1:] in SIZE_UNITS and any(letter.isdecimal() for letter in part)
 
 
 def _others(

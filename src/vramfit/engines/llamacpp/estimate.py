@@ -282,7 +282,7 @@ def spread_bytes(
     """
     if checkpoint.scaled != 1 or checkpoint.source:
         return 0, 0
-    if "mix" in checkpoint.scheme.settings:
+    if "mix" in checkpoint.scheme.settings or "apex" in checkpoint.scheme.settings:
         from vramfit.quantization.mixes import spread
 
         less, more = spread(checkpoint.model, checkpoint.scheme)

@@ -58,6 +58,7 @@ def estimate(job: Job[int | None, MlxKeys]) -> Estimate:
     beside = temporaries(job)
     fixed = cut.total_bytes + kept
     spare = cut.total_bytes - _least_weights(job, cut.total_bytes)
+    more = _most_weights(job, cut.total_bytes) - cut.total_bytes
     gpu = DeviceMemory(
         "gpu0",
         cut.total_bytes,
@@ -65,7 +66,7 @@ def estimate(job: Job[int | None, MlxKeys]) -> Estimate:
         beside.compute,
         PROCESS_BYTES,
         fixed - spare + round(beside.low * COMPUTE_LOW) + round(PROCESS_BYTES * PROCESS_LOW),
-        fixed + round(beside.compute * COMPUTE_HIGH) + round(PROCESS_BYTES * PROCESS_HIGH),
+        fixed + more + round(beside.compute * COMPUTE_HIGH) + round(PROCESS_BYTES * PROCESS_HIGH),
         sum(cut.layer_read_bytes) + cut.output_read_bytes,
     )
     assumptions = [f"a prompt is read {step_tokens(job):,} tokens at a time"]
@@ -157,6 +158,16 @@ def _least_weights(job: Job[int | None, MlxKeys], total_bytes: int) -> int:
     from vramfit.quantization.mlx import least_bytes
 
     return min(total_bytes, least_bytes(checkpoint))
+
+
+def _most_weights(job: Job[int | None, MlxKeys], total_bytes: int) -> int:
+    """Bytes of weights of the largest conversion in the scheme, likewise."""
+    checkpoint = job.checkpoint
+    if "average" not in job.scheme.settings or checkpoint.source or checkpoint.scaled != 1:
+        return total_bytes
+    from vramfit.quantization.mlx import most_bytes
+
+    return most_bytes(checkpoint)
 
 
 def cache_bytes(cache: Cache, job: Job[int | None, MlxKeys]) -> int:
