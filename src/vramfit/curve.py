@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit.answer import answer
-from vramfit.engines import engine
+from vramfit.engines import SUPPLY, engine
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell, UsageError, VramfitError
 from vramfit.search import largest
@@ -49,7 +49,7 @@ def curve(
     """
     first = resolve(request, catalogue)[0]
     if first.model.gap is not None:
-        raise CannotTell(f"the memory of {first.model.name} cannot be told: {first.model.gap}")
+        raise CannotTell(f"the memory of {first.model.name} cannot be told: {first.model.gap}", SUPPLY)
     fixed = {"quant": first.scheme.id, **request, "engine": first.engine}
     stops = None
     if over == "quant":

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 WIDE = ("f16", "bf16", "f32")
 """Cache types that a command leaves at ``auto``, the element type of the model."""
-ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes", "int8": "bitsandbytes", "fp4": "bitsandbytes"}
+ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes"}
 """Schemes that servers make of a 16-bit checkpoint while loading, and their ``--quantization``. Any other scheme needs a
-checkpoint that is stored in it."""
+checkpoint that is stored in it: of bitsandbytes' own, a server makes NF4 whatever is asked (vLLM 0.33.0
+``model_loader/bitsandbytes_loader.py`` ``_unquantized_generator``)."""
 QUANTIZATIONS = {
     "fp8": "fp8", "bitsandbytes": "nf4", "awq": "awq", "awq_marlin": "awq", "auto_awq": "awq", "gptq": "gptq-int4",
     "gptq_marlin": "gptq-int4", "auto_gptq": "gptq-int4", "mxfp4": "MXFP4", "gpt_oss_mxfp4": "MXFP4",

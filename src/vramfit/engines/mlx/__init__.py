@@ -109,9 +109,10 @@ class Mlx(Engine[int | None, MlxKeys]):
 
         return is_published(deployment, families=("mlx",))
 
-    def chunk_tokens(self, work: Workload) -> int | None:
+    def chunk_tokens(self, work: Workload, estimate: Estimate) -> int | None:
         """Number of prompt tokens processed in one pass over the weights."""
-        return self.own_keys(work).max_batched_tokens or self.speed().chunk_tokens
+        tokens = estimate.settings["max_batched_tokens"]
+        return tokens if isinstance(tokens, int) else None
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedy: fewer prompt tokens at a time, whose scores and temporary arrays shrink with them."""
