@@ -169,7 +169,7 @@ def _asked(
     from vramfit.engines.keys import every_key
 
     declared = every_key()
-    given = {**keys, **{name: value for name, value in (("gpu", gpu), ("model", model)) if value is not None}}
+    given = {name: value for name, value in {**keys, "gpu": gpu, "model": model}.items() if value is not None}
     raw: Mapping[str, Any] = {name: _written(declared.get(name), value) for name, value in given.items()}
     command = show = None
     if raw.get("command") is not None:

@@ -27,7 +27,7 @@ GGUF = {
 }
 """Quantized file types as names carry them, in small letters."""
 
-FLOATS = {"f32": "F32", "f16": "F16", "bf16": "BF16"}
+FLOATS = {"f32": "F32", "f16": "F16", "bf16": "BF16", "fp32": "F32", "fp16": "F16"}
 """File types that are one element type: what a word says of a GGUF file, and of others another scheme."""
 
 WITH_MATRIX = ("Q4_0", "Q5_0", "IQ4_NL", "IQ4_XS", "IQ3_XXS")
@@ -208,6 +208,13 @@ def file_quant(name: str) -> str | None:
     return found[-1] if found else None
 
 
+def name_quant(name: str) -> str | None:
+    """Quantization that the last part of a repository's or folder's name states; None for one that states none."""
+    last = name.rstrip("/").rpartition("/")[2]
+    found = [reading.keys["quant"] for reading in readings(last) if "quant" in reading.keys]
+    return found[-1] if found else None
+
+
 def packaging(name: str) -> tuple[list[str], dict[str, str]]:
     """Words of a repository's or file's name without those of packaging at its end, and the deployment keys of the latter."""
     owner, _, base = name.rpartition("/")
@@ -266,7 +273,7 @@ def _is_packaging(word: str) -> bool:
         or word in ALONE
         or word in FAMILIES
         or word in GGUF
-        or word == "f16"
+        or word in FLOATS
         or _size(word) is not None
         or publishers.read(word) is not None
     )
@@ -297,7 +304,7 @@ def _keys(words: list[str], owner: str) -> dict[str, str]:
             kind = GGUF[word]
             marked = "i1" in words or (owner in publishers.OWN and kind in WITH_MATRIX)
             return {"family": "gguf", "quant": f"i1-{kind}" if marked else kind}
-        if word in FLOATS and ("gguf" in words or word == "f16"):
+        if word in FLOATS and ("gguf" in words or word not in ALONE):
             return {"family": "gguf", "quant": FLOATS[word]}
     if "gguf" in words:
         return {"family": "gguf", "quant": ALONE["mxfp4"]} if "mxfp4" in words else {"family": "gguf"}

@@ -81,11 +81,10 @@ def _differ_in_bits(quant: str, stored: str) -> bool:
 
 def _stored_quant(model: str) -> str | None:
     """Quantization that the name of a repository or folder states; None for a name of 16-bit files, or of none."""
-    from vramfit.catalogue.repositories import readings
+    from vramfit.catalogue.repositories import name_quant
 
-    last = model.rstrip("/").rpartition("/")[2]
-    quants = [reading.keys["quant"] for reading in readings(last) if "quant" in reading.keys]
-    return quants[-1] if quants and quants[-1] not in PLAIN.values() else None
+    quant = name_quant(model)
+    return None if quant in PLAIN.values() else quant
 
 
 def machines(estimate: Estimate) -> int:

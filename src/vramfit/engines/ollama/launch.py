@@ -50,6 +50,8 @@ SERVE = Program(
         Flag("OLLAMA_GPU_OVERHEAD", "reserve", read=_bytes),
         Flag("LLAMA_ARG_OVERRIDE_TENSOR", "override_tensor", spell=",".join, read=lambda text: (text,)),
         Flag("LLAMA_ARG_KV_OFFLOAD", "kv_offload", spell=_switch_text, read=_switch),
+        Flag("LLAMA_ARG_KV_UNIFIED", "unified_kv", spell=_switch_text, read=_switch),
+        Flag("LLAMA_ARG_SWA_FULL", "swa_full", spell=_switch_text, read=_switch),
         Flag("LLAMA_ARG_MMPROJ_OFFLOAD", "mmproj", read=lambda text: "gpu" if _switch(text) else "host"),
         Flag("LLAMA_ARG_CTX_CHECKPOINTS", "context_checkpoints"),
         Flag("LLAMA_ARG_CHECKPOINT_MIN_SPACING_NT", "checkpoint_min_step"),
@@ -115,6 +117,8 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
         "reserve": work.reserve_bytes or None,
         "override_tensor": keys.override_tensor,
         "kv_offload": None if keys.kv_offload else False,
+        "unified_kv": keys.unified_kv or None,
+        "swa_full": keys.swa_full or None,
         "mmproj": "0" if keys.mmproj == "host" and work.images else None,
         **server_ram(keys),
     }
@@ -129,7 +133,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
         parameters["main_gpu"] = number if isinstance(number, int) else 0
     source = _source(deployment, stem)
     files = [source]
-    if work.images and model.vision is not None and is_file(source):
+    if work.images and keys.mmproj != "off" and model.vision is not None and is_file(source):
         files.append(f"./{projector_file(deployment)}")
     recipe = [f"FROM {file}" for file in files]
     recipe += [f"PARAMETER {name} {text}" for name, text in write.pairs(PARAMETERS, parameters)]
@@ -247,6 +251,12 @@ def _named(name: str) -> str:
     return name.removeprefix(HUB) if name.startswith(HUB) else f"ollama:{name}"
 
 
+def _file(source: str) -> str:
+    """Source of a Modelfile; a GGUF file beside it, which has ``./`` in front there, is its bare name."""
+    bare = source.removeprefix("./")
+    return bare if bare.lower().endswith(".gguf") and "/" not in bare else source
+
+
 def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
     """Read the deployment keys of a Modelfile: the first file is the model, a second one is its projector.
 
@@ -263,7 +273,7 @@ def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
     ]
     keys = pairs(PARAMETERS, parameters, OTHER_PARAMETERS, "parameter of a Modelfile")
     if files:
-        keys["model"] = files[0].removeprefix(HUB)
+        keys["model"] = _file(files[0].removeprefix(HUB))
     if len(files) < 2 and (not files or is_file(files[0]) or files[0].lower().endswith(".gguf")):
         keys["images"] = 0
     if "main_gpu" in keys:
