@@ -61,8 +61,8 @@ class Mlx(Engine[int | None, MlxKeys]):
     speculates = ("mtp", "draft")
     speculative_tokens = 3
     recommended = 1
-    runtime_formula = "nothing of its own"
-    runtime_source = ""
+    runtime_formula = "CUDA context of a process, on a card of NVIDIA's"
+    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[int | None]:
         """Make the view of the GPU: the largest buffer of Apple's, a CUDA context for a card of NVIDIA's.

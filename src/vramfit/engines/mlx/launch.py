@@ -142,7 +142,7 @@ def command(deployment: Deployment, program: Program | None = None) -> str:
 
     A program of these packages that is stated is written instead, with those of the settings that it has flags for.
     """
-    work, scheme = deployment.workload, deployment.scheme
+    work = deployment.workload
     package = _package(deployment)
     if program is not None:
         package = VISION if program in VISION else TEXT
@@ -181,7 +181,7 @@ def _made(deployment: Deployment) -> dict[str, object]:
         return {}
     if scheme.family == "mlx":
         return {"quantize": True, **scheme.settings}
-    if scheme.id in DTYPES and native in DTYPES and (scheme.id == "fp32") != (native == "fp32"):
+    if scheme.id in DTYPES and (scheme.id == "fp32") != (native == "fp32"):
         return {"dtype": DTYPES[scheme.id]}
     return {}
 

@@ -7,7 +7,7 @@ it starts inherits its environment, and reads variables of its own there (ggml-o
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.flags import cache_text
-from vramfit.engines.llamacpp.launch import server_ram
+from vramfit.engines.llamacpp.launch import ADAPTER_FILE, server_ram
 from vramfit.engines.naming import file_stem, own_file, projector_file
 from vramfit.launch import Flag, Program, neutral, write
 from vramfit.launch.write import line, quote
@@ -98,8 +98,8 @@ OTHER_PARAMETERS = (
     "logits_all", "vocab_only", "rope_frequency_base", "rope_frequency_scale",
 )  # fmt: skip
 RECIPE = "Modelfile"
-FROM, PARAMETER = "FROM", "PARAMETER"
-"""Instructions of a Modelfile for its model and for a setting."""
+FROM, PARAMETER, ADAPTER = "FROM", "PARAMETER", "ADAPTER"
+"""Instructions of a Modelfile for its model, for a setting and for a file of adapters."""
 HUB = "hf.co/"
 """Beginning of the name of a repository of GGUF files (huggingface.co/docs/hub/ollama)."""
 
@@ -136,6 +136,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
     if work.images and keys.mmproj != "off" and model.vision is not None and is_file(source):
         files.append(f"./{projector_file(deployment)}")
     recipe = [f"FROM {file}" for file in files]
+    recipe += [f"{ADAPTER} ./{ADAPTER_FILE}"] if keys.adapter_bytes else []
     recipe += [f"PARAMETER {name} {text}" for name, text in write.pairs(PARAMETERS, parameters)]
     variables = [f"{name}={quote(text)}" for name, text in write.pairs(SERVE.variables, environment)]
     name = stem.lower()
@@ -178,6 +179,7 @@ def _is_its_own(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) ->
 
     work = deployment.workload
     placed = work.gpu_layers == "all" and work.cpu_moe_layers == 0 and keys.split_mode == "layer"
+    placed = placed and not keys.adapter_bytes
     return placed and keys.ubatch == batch_of(deployment, keys) and not left_to_itself(deployment, estimate)
 
 
@@ -262,6 +264,7 @@ def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
 
     A stated ``main_gpu`` means that the model is not split over several GPUs.
     """
+    from vramfit.engines.llamacpp.flags import adapters_bytes
     from vramfit.launch.read import pairs
 
     # Texts between three quotes, such as a template, may have lines that begin like an instruction.
@@ -272,6 +275,9 @@ def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
         (rest[0], " ".join(rest[1:])) for name, *rest in words if name.upper() == "PARAMETER" and len(rest) > 1
     ]
     keys = pairs(PARAMETERS, parameters, OTHER_PARAMETERS, "parameter of a Modelfile")
+    adapters = [size for name, *rest in words if name.upper() == ADAPTER and rest for size in adapters_bytes(rest[0])]
+    if adapters:
+        keys["adapter_size"] = f"{sum(adapters)}B"
     if files:
         keys["model"] = _file(files[0].removeprefix(HUB))
     if len(files) < 2 and (not files or is_file(files[0]) or files[0].lower().endswith(".gguf")):
