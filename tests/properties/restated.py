@@ -26,8 +26,7 @@ OF_THE_DEPLOYMENT = ("assumptions", "command", "deployment", "limits", "name")
 UNSAID = (
     "gpu", "ram", "ram_bandwidth", "reserve", "usable", "platform", "level", "images", "image_size", "prompt_tokens",
     "engine_version", "file_size", "bits_per_weight", "kv_bytes_per_token", "image_tokens", "encoder_tokens",
-    "flash_attention", "outputs", "cpu_moe_layers", "backend", "kv_cache_type", "kv_cache_type_v", "model",
-    "draft_model",
+    "flash_attention", "outputs", "cpu_moe_layers", "backend", "kv_cache_type", "kv_cache_type_v", "draft_model",
 )  # fmt: skip
 """Keys that a command of some engine has no flag for, or says more coarsely: they stand beside it."""
 SERVED = ("vllm", "sglang", "tensorrt-llm", "mlx")
@@ -65,7 +64,7 @@ def misspelled(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
     keys["engine"] = rng.choice(
         (raw["engine"].upper(), raw["engine"].replace(".", ""), raw["engine"].replace("-", "_"))
     )
-    if "quant" in raw:
+    if raw.get("quant", "-").count("-") == 0:  # the marks of a publisher's mix are joined as they are
         keys["quant"] = rng.choice((raw["quant"].upper(), raw["quant"].lower(), raw["quant"].replace("_", "-")))
     if isinstance(raw.get("context"), int):
         keys["context"] = rng.choice((f"{raw['context']:,}", str(raw["context"])))
@@ -110,15 +109,17 @@ def unread(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
     found = asker.one(raw)
     if found is None or found.deployment.workload.task != "inference" or found.deployment.model.components:
         return
-    text, scheme = found.command, found.deployment.scheme
+    text, scheme, work = found.command, found.deployment.scheme, found.deployment.workload
+    if raw["engine"] == "ollama" and work.cpu_moe_layers:
+        return  # Ollama has no parameter for it, and decides by itself
     programs = [program.title for program in engine(found.deployment.engine).programs()]
     if scheme.id in UNWRITTEN or "adapter.gguf" in text or not any(title in text for title in programs):
         return
-    if raw["engine"] in KEPT_WIDE and (scheme.family == "plain" or found.deployment.workload.parallel > 1):
+    if raw["engine"] in KEPT_WIDE and (scheme.family == "plain" or work.parallel > 1):
         return
-    beside = {key: raw[key] for key in UNSAID if key in raw}
+    beside = {key: raw[key] for key in UNSAID if key in raw} | {"model": found.deployment.model.id}
     if raw["engine"] in SERVED:
-        beside |= {"parallel": found.deployment.workload.parallel, "context": found.deployment.workload.context}
+        beside |= {"parallel": work.parallel, "context": work.context}
     asker.asked += 1
     try:
         keys, _ = with_command({**beside, "command": text})

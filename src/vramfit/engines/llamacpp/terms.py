@@ -93,6 +93,8 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
         "the largest of attention, feed-forward network and projector for one image or tile", buffer_bytes=tower_buffer,
     )  # fmt: skip
     if draft is not None:
+        from vramfit.engines.llamacpp import speculative
+
         speculative.account(job, draft, plan.first, ledger, keys, account)
 
 

@@ -47,8 +47,8 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
 
         # The draft's terms have what it adds to a block, and the model's those of its own blocks.
         one = speculative.plain(of_one_copy(job))
-        own = replace(estimate, plan=caches(one, *steps(one)))
-        speculative.account(job, own, ledger, account, SOURCE)
+        alone = replace(estimate, plan=caches(one, *steps(one)))
+        speculative.account(job, alone, ledger, account, SOURCE)
         return
     ranks, count = layout(job)
     job = of_one_copy(job)
