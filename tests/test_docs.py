@@ -281,7 +281,7 @@ def test_commands_named_in_running_text_exist() -> None:
 
 
 REPOSITORY = re.compile(
-    r"(ggml-org|bitsandbytes-foundation|vllm-project|sgl-project|ollama|huggingface|turboderp-org|ml-explore|NVIDIA)/[\w./-]+"
+    r"(ggml-org|bitsandbytes-foundation|vllm-project|sgl-project|ollama|huggingface|turboderp-org|ml-explore|Comfy-Org|NVIDIA)/[\w./-]+"
 )
 """Other projects' sources, as pages cite them."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from vramfit._record import Record, replace
 from vramfit.answer import answer
-from vramfit.engines import engine
+from vramfit.engines import SUPPLY, engine
 from vramfit.engines.resolve import owners, published, resolve
 from vramfit.errors import CannotTell, UnknownMemory, UsageError
 from vramfit.quantization.quality import cache_quality, quality_of
@@ -31,6 +31,8 @@ AMPLE_BYTES = 2**50
 """Memory that every deployment fits, in place of that of a GPU whose memory is unknown."""
 MAX_PARALLEL = 4096
 """Largest number of sequences that is looked for."""
+STATE_MEMORY = "give what a program can have of it as --usable, or the machine's memory as --ram"
+"""Hint for a GPU whose memory is unknown."""
 BYTES_PER_PARAMETER = {"fp16": 2.0, "int8": 1.0, "int4": 0.5}
 """Bytes per parameter by which the usual rule of thumb multiplies."""
 
@@ -104,6 +106,12 @@ class Unanswered(Record):
     needing: Answer | None = None
     """Answer for as much memory as anyone has, where only what the GPU offers is unknown: its need holds."""
 
+    @property
+    def error(self) -> CannotTell:
+        """Error for those who want an estimate, with what the user can state."""
+        what, hint = (self.deployment.model.name, SUPPLY) if self.needing is None else ("the GPU", STATE_MEMORY)
+        return CannotTell(f"the memory of {what} cannot be told: {self.reason}", hint)
+
 
 def check(request: Request, catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked]:
     """Check each requested deployment in order.
@@ -112,8 +120,7 @@ def check(request: Request, catalogue: Catalogue, *, all_remedies: bool = False)
     """
     for found in answers(request, catalogue, all_remedies=all_remedies):
         if isinstance(found, Unanswered):
-            what = found.deployment.model.name if found.needing is None else "the GPU"
-            raise CannotTell(f"the memory of {what} cannot be told: {found.reason}")
+            raise found.error
         yield found
 
 

@@ -780,7 +780,7 @@ def test_vllm_is_read(text: str, keys: dict[str, Any]) -> None:
             "ollama create a -f Modelfile && ollama run a",
             "ollama",
             {
-                "model": "./a.gguf",
+                "model": "a.gguf",
                 "context": "9",
                 "main_gpu": "1",
                 "split_mode": "none",

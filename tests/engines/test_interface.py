@@ -294,7 +294,7 @@ def test_what_an_engine_does_not_say() -> None:
         bare.recommended_on(question.gpus, "linux"),
     )
     assert ((), ()) == (tuple(bare.remarks(question, need)), tuple(bare.settings(question, need)))
-    assert (USUAL, None, 1) == (bare.speed(), bare.chunk_tokens(question.workload), bare.ranks(question, need))
+    assert (USUAL, None, 1) == (bare.speed(), bare.chunk_tokens(question.workload, need), bare.ranks(question, need))
     assert bare.read_command([]) is None
     bare.check(question.checkpoint, question.workload)
 

@@ -125,13 +125,13 @@ EXPLANATIONS = (
         "a model is put on one GPU alone where its predicted size is at most 80 % of what is free there, and spread over all"
         " where it is larger; the prediction leaves out what it needs besides",
         "ollama/ollama server/sched.go bestSingleGPUFit",
-        ("ollama",), ("class", "scheme", "bits", "cache", "context", "parallel", "images", "flash", *MEMORY),
+        ("ollama",), ("class", "scheme", "bits", "file_size", "cache", "context", "parallel", "images", "flash", *MEMORY),
         ("compute", "overhead", "weights", "kv_cache"), between=lambda before, after: before.spread != after.spread,
     ),
     Explanation(
         "the batch shrinks as context or file grow against the free memory",
         "ollama/ollama server/sched.go automaticGenerationBatch",
-        ("ollama",), ("class", "scheme", "bits", "cache", "context", "parallel", "flash", "images", *MEMORY),
+        ("ollama",), ("class", "scheme", "bits", "file_size", "cache", "context", "parallel", "flash", "images", *MEMORY),
         ("compute", "overhead", "kv_cache"), lambda raw: not {"batch", "ubatch"} & set(raw),
         lambda before, after: before.batch != after.batch,
     ),
@@ -148,6 +148,13 @@ EXPLANATIONS = (
         "vllm-project/vllm vllm/engine/arg_utils.py EngineArgs.get_batch_defaults",
         ("vllm",), MEMORY, ("weights", "kv_cache", "compute", "overhead"),
         between=lambda before, after: before.step_tokens != after.step_tokens,
+    ),
+    Explanation(
+        "as much of the network is loaded as the activations leave room for, and the rest waits in RAM: what needs more"
+        " room for activations has fewer weights on the card",
+        "Comfy-Org/ComfyUI comfy/model_management.py load_models_gpu",
+        ("comfyui",), ("parallel", "frames", "output_size"), ("weights",),
+        lambda raw: raw.get("component_offload", "partial") == "partial",
     ),
     Explanation(
         "attention over a quantized cache is two products with the scores of all heads between them, where the fused kernel of"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.properties.asked import Violation, measures, needs, rank, rows
-from vramfit.engines import engine
+from vramfit.engines import engine, pipeline_engines
 from vramfit.engines.llamacpp.placement import parts_of
 from vramfit.memory.kv_cache import ELEMENT_TYPES
 from vramfit.quantization import SCHEMES
@@ -137,7 +137,18 @@ def _cache(raw: Raw, found: Answer, rng: Random) -> Pair | None:
     return tuple([{"kv_cache_type": one} | ({"kv_cache_type_v": one} if both else {}) for one in (less, more)])  # type: ignore[return-value]
 
 
+STATED = ("file_size", "bits_per_weight")
+"""Keys that state what a file weighs, whatever its scheme."""
+
+
+def _is_sized(raw: Raw) -> bool:
+    """Whether the bytes of the weights go by the scheme: not where they are stated, and not of a pipeline's components."""
+    return set(STATED).isdisjoint(raw) and raw["engine"] not in pipeline_engines()
+
+
 def _classes(raw: Raw, found: Answer, rng: Random) -> Pair | None:
+    if not _is_sized(raw):
+        return None
     less, more = rng.choice((("int4", "int8"), ("int8", "fp16"), ("int4", "fp16")))
     return {"quant": less}, {"quant": more}
 
@@ -145,6 +156,8 @@ def _classes(raw: Raw, found: Answer, rng: Random) -> Pair | None:
 def _scheme(raw: Raw, found: Answer, rng: Random) -> Pair | None:
     """Another scheme of the family that takes fewer or more bytes of this very model."""
     scheme, model = found.deployment.scheme, found.deployment.model
+    if not _is_sized(raw):
+        return None
     alike = [row["id"] for row in rows().quants if row["family"] == scheme.family and row["id"] != scheme.id]
     if not alike or scheme.id not in SCHEMES:
         return None
@@ -187,6 +200,12 @@ TIERS = tuple([round(size * GIB) for size in (22.9, 23.5, 46.9, 47.5)])
 LLAMA = ("llama.cpp", "ollama")
 SERVERS = ("vllm", "sglang", "tensorrt-llm")
 
+
+def _stated(key: str, less: object, more: object) -> Callable[[Raw, Answer, Random], Pair | None]:
+    """Pair of two stated values, the first of which is the easier one."""
+    return lambda raw, found, rng: ({key: less}, {key: more})
+
+
 STEPS = (
     Step("context", _context),
     Step("parallel", _counted("parallel", 512, _work("parallel"))),
@@ -210,6 +229,27 @@ STEPS = (
     Step("max_lora_rank", _counted("max_lora_rank", 256, _own("max_lora_rank")), engines=("vllm", "sglang")),
     Step("sequence_length", _counted("sequence_length", 262144, _training("sequence_length")), task="training"),
     Step("micro_batch", _counted("micro_batch", 256, _training("micro_batch")), task="training"),
+    Step("speculative_tokens", _counted("speculative_tokens", 16, _work("speculative_tokens")), engines=(*SERVERS, *LLAMA)),
+    Step("kv_bytes_per_token", _stated("kv_bytes_per_token", 20_000, 40_000)),
+    Step("image_tokens", _stated("image_tokens", 100, 1000)),
+    Step("encoder_tokens", _stated("encoder_tokens", 128, 1024)),
+    Step("file_size", _stated("file_size", "5GB", "8GB"), host=True, engines=LLAMA),
+    Step("adapter_size", _stated("adapter_size", "10MiB", "500MiB"), engines=LLAMA),
+    Step("swa_full", _stated("swa_full", False, True), engines=LLAMA),
+    Step("outputs", _stated("outputs", "slots", "batch"), engines=LLAMA),
+    Step("mmproj", _stated("mmproj", "host", "gpu"), engines=LLAMA, verdict=False),
+    Step("cpu_offload", _stated("cpu_offload", "6GiB", "1GiB"), engines=("vllm", "sglang"), verdict=False),
+    Step("enforce_eager", _stated("enforce_eager", True, False), engines=SERVERS),
+    Step("frames", _stated("frames", 17, 33), engines=("diffusers", "comfyui")),
+    Step("output_size", _stated("output_size", "512x512", "1024x1024"), engines=("diffusers", "comfyui")),
+    Step("optimizer", _stated("optimizer", "adamw8bit", "adamw"), task="training"),
+    Step("checkpointing", _stated("gradient_checkpointing", True, False), task="training"),
+    Step("mixed_precision", _stated("mixed_precision", False, True), task="training"),
+    Step("dora", _stated("dora", False, True), task="training"),
+    Step("save_modules", lambda raw, found, rng: ({"save_modules": None}, {"save_modules": "embeddings"}), task="training"),
+    Step("lora_targets", _stated("lora_targets", "qv", "attention"), task="training"),
+    Step("lora_targets of networks", _stated("lora_targets", "mlp", "all"), task="training"),
+    Step("optimizer's place", _stated("offload_optimizer", True, False), task="training", verdict=False),
     Step("lora_rank", _counted("lora_rank", 512, _training("lora_rank")), task="training"),
 )  # fmt: skip
 

@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 
     from tests.properties.asked import Asker, Raw
 
-STATED_OF = {
-    "gpu": ("usable", "nodes"),
-    "quant": ("file_size", "bits_per_weight"),
-    "model": ("file_size", "bits_per_weight", "encoder_tokens"),
-}
-"""Keys that state a fact of a card or of a file, and mean nothing once it is replaced (docs/remedies.md)."""
 USES = ("chat", "code", "vision", "embedding")
 
 
@@ -58,8 +52,7 @@ def unkept(raw: Raw, asker: Asker, rng: Random, tally: Tally | None = None) -> I
         tally.remedies += len(remedies)
     for remedy in report["remedies"]:
         changes = remedy["changes"]
-        dropped = {name for key, names in STATED_OF.items() if key in changes for name in names}
-        asked = {name: value for name, value in raw.items() if name not in dropped} | changes
+        asked = {name: value for name, value in {**raw, **changes}.items() if value is not None}
         again = asker.answers(asked)
         promised = (remedy["verdict"], remedy["required_bytes"], remedy["headroom_bytes"])
         if not isinstance(again, tuple):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.properties import limits, monotone, promises, shares
+from tests.properties import limits, monotone, promises, restated, shares
 from tests.properties.asked import Asker
 from tests.properties.drawn import drawn
 from tests.properties.explained import explanation
@@ -32,6 +32,11 @@ INVARIANTS: dict[str, tuple[Invariant, float]] = {
     "sums": (shares.uneven, 1.0),
     "shares": (shares.lost, 0.5),
     "limits": (limits.missed, 0.5),
+    "echo": (restated.unechoed, 0.5),
+    "spelling": (restated.misspelled, 0.5),
+    "terms": (restated.unsummed, 0.5),
+    "commands": (restated.unread, 0.5),
+    "speeds": (restated.slower, 0.3),
     "remedies": (promises.unkept, 0.1),
     "recommendations": (promises.unasked, 0.02),
 }

@@ -18,7 +18,10 @@ from vramfit.engines import names
 
 SEED = int(os.environ.get("TEST_SEED") or secrets.randbits(32))
 """Seed of this run; TEST_SEED repeats one."""
-EXAMPLES = {"monotone": 150, "sums": 60, "shares": 60, "limits": 60, "remedies": 12, "recommendations": 3}
+EXAMPLES = {
+    "monotone": 150, "sums": 60, "shares": 60, "limits": 60, "echo": 60, "spelling": 60, "terms": 40, "commands": 60,
+    "speeds": 30, "remedies": 12, "recommendations": 3,
+}  # fmt: skip
 """Deployments drawn for each invariant."""
 
 

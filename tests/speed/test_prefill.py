@@ -137,7 +137,7 @@ def test_others_follow_the_16_bit_rate(name: str, quant: str, share: float) -> N
     [
         ({"engine": "transformers", "quant": "fp16"}, 1),
         ({"engine": "vllm", "quant": "fp16"}, 2),
-        ({"engine": "sglang", "quant": "fp16"}, 2),
+        ({"engine": "sglang", "quant": "fp16"}, 1),  # SGLang chunks by 4,096 on a card of 24 GB
         ({"engine": "vllm", "quant": "fp16", "max_batched_tokens": 1000}, 5),
         ({"engine": "exllamav3", "quant": "fp16"}, 2),
         ({"engine": "llama.cpp", "quant": "F16"}, 8),

@@ -87,13 +87,12 @@ def estimate(
     """
     from vramfit.checks import Unanswered, answers
     from vramfit.engines.keys import parse_request
-    from vramfit.errors import CannotTell
     from vramfit.report import estimate_object
 
     asked = _asked(gpu, model, keys, _catalogue(catalogue, offline, timeout))
     found = next(answers(parse_request(asked.keys), asked.catalogue, remedied=False))
     if isinstance(found, Unanswered):
-        raise CannotTell(f"the memory of {found.deployment.model.name} cannot be told: {found.reason}")
+        raise found.error
     asked.check_spread(len(found.answer.deployment.gpus))
     return Estimate(asked.shown(estimate_object(found), found))
 
@@ -170,7 +169,7 @@ def _asked(
     from vramfit.engines.keys import every_key
 
     declared = every_key()
-    given = {**keys, **{name: value for name, value in (("gpu", gpu), ("model", model)) if value is not None}}
+    given = {name: value for name, value in {**keys, "gpu": gpu, "model": model}.items() if value is not None}
     raw: Mapping[str, Any] = {name: _written(declared.get(name), value) for name, value in given.items()}
     command = show = None
     if raw.get("command") is not None:

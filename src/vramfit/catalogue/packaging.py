@@ -26,7 +26,7 @@ GGUF = {
 """Quantized file types as names carry them, in small letters."""
 GGUF |= {short: ALIASES[short] for short in ("q3_k", "q4_k", "q5_k")}
 
-FLOATS = {"f32": "F32", "f16": "F16", "bf16": "BF16"}
+FLOATS = {"f32": "F32", "f16": "F16", "bf16": "BF16", "fp32": "F32", "fp16": "F16"}
 """File types that are one element type: what a word says of a GGUF file, and of others another scheme."""
 
 WITH_MATRIX = ("Q4_0", "Q5_0", "IQ4_NL", "IQ4_XS", "IQ3_XXS")
@@ -122,7 +122,7 @@ def is_packaging(word: str) -> bool:
         or word in ALONE
         or word in FAMILIES
         or word in GGUF
-        or word == "f16"
+        or word in FLOATS
         or _size(word) is not None
         or _is_mix(word)
     )
@@ -197,7 +197,7 @@ def keys_of(words: list[str], owner: str) -> dict[str, str]:
             kind = GGUF[word]
             marked = "i1" in words or (owner in publishers.OWN and kind in WITH_MATRIX)
             return {"family": "gguf", "quant": f"i1-{kind}" if marked else kind}
-        if word in FLOATS and ("gguf" in words or word == "f16"):
+        if word in FLOATS and ("gguf" in words or word not in ALONE):
             return {"family": "gguf", "quant": FLOATS[word]}
     if "gguf" in words:
         return {"family": "gguf", "quant": ALONE["mxfp4"]} if "mxfp4" in words else {"family": "gguf"}

@@ -177,6 +177,16 @@ def file_quant(name: str) -> str | None:
     return found[-1] if found else None
 
 
+def name_quant(name: str) -> str | None:
+    """Quantization that the last part of a repository's or folder's name states; None for one that states none."""
+    last = name.rstrip("/").rpartition("/")[2]
+    named = next(_in_scheme(last), None)
+    if named is not None:
+        return named.keys["quant"]
+    found = [reading.keys["quant"] for reading in readings(last) if "quant" in reading.keys]
+    return found[-1] if found else None
+
+
 def parted(name: str) -> tuple[list[str], list[str], str]:
     """Words of a repository's or file's name, those of packaging at its end, and its owner, all in small letters."""
     owner, _, base = name.rpartition("/")

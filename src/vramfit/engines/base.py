@@ -232,7 +232,7 @@ class Engine(_Generic["V", "K"]):
 
         return USUAL
 
-    def chunk_tokens(self, work: Workload) -> int | None:
+    def chunk_tokens(self, work: Workload, estimate: Estimate) -> int | None:
         """Number of prompt tokens processed in one pass over the weights; None for the whole prompt."""
         return self.speed().chunk_tokens
 

@@ -81,7 +81,22 @@ def with_command(raw: Mapping[str, Any], files: Files = NONE) -> tuple[dict[str,
         raise UsageError(
             f"the command starts {found.engine}, and engine asks for {rest['engine']}", "leave one of them out"
         )
-    return {"engine": found.engine, **found.keys, **rest}, found
+    keys = {"engine": found.engine, **found.keys, **rest}
+    named = str(found.keys.get("model", ""))
+    if rest.get("model") is not None and named and keys.get("quant") is None:
+        # Whose files they are is known better by the user, and in which form they are by their name.
+        keys["quant"] = _quant_of(named)
+    return {key: value for key, value in keys.items() if key != "quant" or value is not None}, found
+
+
+def _quant_of(name: str) -> str | None:
+    """Quantization that the name of a file, of a repository or of one of its files states; None where it states none."""
+    from vramfit.catalogue.repositories import file_quant, name_quant
+
+    repository, colon, file = name.removeprefix("hf:").partition(":")
+    if colon and "/" in repository:
+        return file_quant(file) if file.lower().endswith(".gguf") else file
+    return file_quant(name) or name_quant(repository)
 
 
 def _word(value: object) -> str:

@@ -21,6 +21,8 @@ NATIVE = ("fp16", "bf16")
 """Schemes that belong to the class ``fp16`` without conversion."""
 RELEASED = {"fp8": "fp8-block", "mxfp4": "MXFP4", "int4": "w4a16"}
 """Schemes of models released in fewer than 16 bits, by the element type of the release."""
+FLOATS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
+"""PyTorch's element types by the types of GGUF files that are one element type."""
 TRAINING_SCHEME = "bf16"
 """Scheme of the base weights of fine-tuning, if the request states no ``quant``; 4-bit ones are in the trainer's."""
 
@@ -101,11 +103,12 @@ def _of_bits(word: str, runtime: Engine[object, object]) -> Scheme | None:
 def _in_families(word: str, scheme: Scheme, runtime: Engine[object, object]) -> Scheme:
     """Scheme of the engine's own families that a word means too; the scheme itself where it means none.
 
-    ``bf16`` is a type of GGUF files as well, and ``Q4`` no more than a number of bits.
+    ``bf16`` is a type of GGUF files as well, ``BF16`` one of PyTorch's, and ``Q4`` no more than a number of bits.
     """
-    known = SCHEMES.get(word.upper())
-    if known is not None and known.family in runtime.families:
-        return known
+    for spelling in (word.upper(), FLOATS.get(scheme.id, word)):
+        known = SCHEMES.get(spelling)
+        if known is not None and known.family in runtime.families:
+            return known
     own = runtime.scheme_of_class.get(scheme.precision)
     return scheme if own is None or word.lower() not in LOOSE else find_scheme(own)
 

@@ -280,7 +280,8 @@ def _of_size(
         scheme = None if word is None or word in CLASSES else made_by(owner, scheme_of(word, runtime, model), model)
     except UnsupportedScheme:
         scheme = None  # a mix that nobody but its publisher knows: its size is what is known of it
-    if scheme is None or (scheme.family in BY_BITS and size[1] is not None):
+    # ``half`` is the class as well, whose name the scheme has.
+    if scheme is None or runtime.word_of(scheme) in CLASSES or (scheme.family in BY_BITS and size[1] is not None):
         scheme = nearest_scheme(runtime, model, *size)
     (found,) = _resolved(request, gpus, model, runtime, [scheme], work)
     if size[0] is None and scheme.family in BY_BITS:

@@ -52,9 +52,10 @@ class Server(Engine["V", "K"]):
 
         return platform == "linux" and all(at_least(gpu, TURING) for gpu in kinds(gpus))
 
-    def chunk_tokens(self, work: Workload) -> int | None:
+    def chunk_tokens(self, work: Workload, estimate: Estimate) -> int | None:
         """Number of prompt tokens processed in one step."""
-        return self.own_keys(work).max_batched_tokens or self.speed().chunk_tokens
+        tokens = estimate.settings["max_batched_tokens"]
+        return tokens if isinstance(tokens, int) else None
 
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
         """Number of GPUs that each layer is split over."""

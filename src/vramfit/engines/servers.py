@@ -276,8 +276,6 @@ A10G and H20 (``SpeedProfile.bytes_per_clock``)."""
 LAYER_MICROSECONDS = {"": 65.6}
 """Time of a layer that does not depend on its bytes, fitted on the rows of all servers: each launches a whole step as one
 CUDA graph, so that one number serves them all (``SpeedProfile.layer_microseconds``)."""
-CHUNK_TOKENS = 2048
-"""Number of prompt tokens of one step, if the deployment does not state it (``SpeedProfile.chunk_tokens``)."""
 
 
 HEADS_ALIKE = ("plain", "fp8")

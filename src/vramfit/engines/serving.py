@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 WIDE = ("f16", "bf16", "f32")
 """Cache types that a command leaves at ``auto``, the element type of the model."""
-ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes", "int8": "bitsandbytes", "fp4": "bitsandbytes"}
+ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes"}
 """Schemes that servers make of a 16-bit checkpoint while loading, and their ``--quantization``. Any other scheme needs a
-checkpoint that is stored in it."""
+checkpoint that is stored in it: of bitsandbytes' own, a server makes NF4 whatever is asked (vLLM 0.33.0
+``model_loader/bitsandbytes_loader.py`` ``_unquantized_generator``)."""
 QUANTIZATIONS = {
     "fp8": "fp8", "bitsandbytes": "nf4", "awq": "awq", "awq_marlin": "awq", "auto_awq": "awq", "gptq": "gptq-int4",
     "gptq_marlin": "gptq-int4", "auto_gptq": "gptq-int4", "mxfp4": "MXFP4", "gpt_oss_mxfp4": "MXFP4",
@@ -80,11 +81,10 @@ def _differ_in_bits(quant: str, stored: str) -> bool:
 
 def _stored_quant(model: str) -> str | None:
     """Quantization that the name of a repository or folder states; None for a name of 16-bit files, or of none."""
-    from vramfit.catalogue.repositories import readings
+    from vramfit.catalogue.repositories import name_quant
 
-    last = model.rstrip("/").rpartition("/")[2]
-    quants = [reading.keys["quant"] for reading in readings(last) if "quant" in reading.keys]
-    return quants[-1] if quants and quants[-1] not in PLAIN.values() else None
+    quant = name_quant(model)
+    return None if quant in PLAIN.values() else quant
 
 
 def machines(estimate: Estimate) -> int:

@@ -43,8 +43,8 @@ def half(tensor: Tensor) -> Stored:
 
 
 def rows(tensor: Tensor) -> int:
-    """Output rows of a linear weight, over all experts of a fused one."""
-    return tensor.elements // tensor.shape[0]
+    """Output rows of a linear weight, over all experts of a fused one; 0 of one without columns."""
+    return tensor.elements // tensor.shape[0] if tensor.elements else 0
 
 
 def experts(tensor: Tensor) -> int:

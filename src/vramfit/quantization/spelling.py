@@ -96,7 +96,11 @@ def _oq(words: list[str]) -> Scheme | None:
     level = words[0][2:]
     for mark in OQ_MARKS:
         level = level.removesuffix(mark)
-    if not level.replace(".", "", 1).isdecimal() or float(level) not in OQ or not {"fp16", "bf16"}.issuperset(words[1:]):
+    if (
+        not level.replace(".", "", 1).isdecimal()
+        or float(level) not in OQ
+        or not {"fp16", "bf16"}.issuperset(words[1:])
+    ):
         return None
     expected, most = OQ[float(level)]
     return _mlx_mix(f"oq{float(level):g}", f"oMLX oQ{float(level):g}", int(float(level)), expected, most)

@@ -189,7 +189,7 @@ class Question:
         key = tuple(sorted(whole.items()))
         if key not in self._answers:
             request = {**self._request, **whole}
-            for name in outdated(self._request, whole):
+            for name in self.outdated(whole):
                 del request[name]
             if "gpu" in whole:
                 request["gpu"] = (whole["gpu"],)
@@ -198,6 +198,10 @@ class Question:
             except VramfitError:
                 self._answers[key] = None
         return self._answers[key]
+
+    def outdated(self, changes: Changes) -> list[str]:
+        """Keys that no longer hold with ``changes``; a quantization that the request leaves open is the one answered."""
+        return outdated(self._request, changes)
 
     def upon(self, changes: Changes) -> Question | None:
         """Question that remains if ``changes`` are made and are not enough; None if they make no valid deployment.
@@ -314,7 +318,7 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
         changes["engine"] = runtime  # the asked model's name chose it, and what the changes make of it may not
     if "model" in proposal.changes and "quant" not in changes and not _means(request["quant"], after):
         changes["quant"] = engine(runtime).word_of(after.deployment.scheme)  # the asked name's owner made it otherwise
-    for name in outdated(request, proposal.changes):
+    for name in question.outdated(proposal.changes):
         changes[name] = None
         if "engine" not in request:
             changes["engine"] = runtime  # the keys that remain may choose another

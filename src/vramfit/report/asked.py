@@ -164,7 +164,8 @@ def deployment_object(request: Request, deployment: Deployment, decided: Mapping
         else:
             value = key.value_in(work, request)
         if varies:
-            if key.decided and (value == "auto" or "auto" not in key.choices):
+            # A number that was typed stands, even where the engine has another word for it.
+            if key.decided and (value in ("auto", key.default) or "auto" not in key.choices):
                 value = decided.get(name, default if value == "auto" else value)
             value = key.spelled(value)
         values[name] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit.checks import STATE_MEMORY
 from vramfit.engines import SUPPLY
 from vramfit.report.amounts import breakdown, device_object, required, throughput_object
 from vramfit.report.asked import deployment_object, gpu_object, model_object, quant_object
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from vramfit.answer import Answer
     from vramfit.checks import Unanswered
     from vramfit.report.amounts import Object
-
-STATE_MEMORY = "give what a program can have of it as --usable, or the machine's memory as --ram"
-"""Hint for a GPU whose memory is unknown."""
 
 
 def unknown_object(unanswered: Unanswered) -> Object:

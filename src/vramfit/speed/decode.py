@@ -10,7 +10,7 @@ from vramfit._record import Record
 from vramfit.engines import engine
 from vramfit.engines.cuda import cores_per_multiprocessor
 from vramfit.engines.profile import call, card_kind, intake, pick
-from vramfit.memory.kv_cache import caches, token_bytes
+from vramfit.memory.kv_cache import ELEMENT_TYPES, caches
 from vramfit.model import tensors
 
 TYPE_CHECKING = False
@@ -97,9 +97,15 @@ def cache_read_bytes(model: Model, depth: int, key_type: str, value_type: str) -
         if cache.kind == "state":
             row, rows = (cache.convolution_elements + cache.recurrent_elements) * STATE_ELEMENT_BYTES, 2
         else:
-            row, rows = token_bytes(cache, key_type, value_type), cache.tokens_kept(depth)
+            row, rows = _row(cache.key_width, key_type) + _row(cache.value_width, value_type), cache.tokens_kept(depth)
         total += len(cache.layers) * row * rows
     return total
+
+
+def _row(width: int, element_type: str) -> int:
+    """Bytes of a row that is read in whole blocks; what rows an engine refuses, its estimate says."""
+    block, size = ELEMENT_TYPES[element_type]
+    return -(-width // block) * size
 
 
 @per_model

@@ -39,7 +39,7 @@ def seconds(deployment: Deployment, estimate: Estimate, tokens: int) -> tuple[fl
     attention_share = _attention_share(profile, gpu.vendor, work.flash_attention)
     # A token looks back on half of the prompt on average.
     attention = tokens * attention_operations(model, max(1, tokens // 2)) / (min(rates) * attention_share)
-    chunk = min(tokens, asked.chunk_tokens(work) or tokens)
+    chunk = min(tokens, asked.chunk_tokens(work, estimate) or tokens)
     chunks = -(-tokens // chunk)
     weights = 0.0
     for card, memory in zip(deployment.gpus, estimate.gpus, strict=True):

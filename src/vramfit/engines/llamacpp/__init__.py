@@ -113,7 +113,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
 
         return PROFILE
 
-    def chunk_tokens(self, work: Workload) -> int | None:
+    def chunk_tokens(self, work: Workload, estimate: Estimate) -> int | None:
         """Number of tokens of the physical batch."""
         return self.own_keys(work).ubatch
 

@@ -75,7 +75,7 @@ def adapters_bytes(text: str) -> tuple[int, ...]:
         if not os.path.isfile(file):
             raise UsageError(
                 f"the adapter {file} is not on this machine, so its size is not known",
-                "leave --lora out, and give the size of all adapters as --adapter-size",
+                "leave it out of the command, and give the size of all adapters as --adapter-size",
             )
         sizes.append(os.path.getsize(file))
     return tuple(sizes)

@@ -120,6 +120,12 @@ def with_draft(
     return replace(found, gpus=gpus, host=together(found.host, draft.host), draft=draft)
 
 
+def without_draft(found: Estimate, draft: Estimate) -> Estimate:
+    """Estimate of the model alone."""
+    gpus = tuple([together(one, other, -1) for one, other in zip(found.gpus, draft.gpus, strict=True)])
+    return replace(found, gpus=gpus, host=together(found.host, draft.host, -1), draft=None)
+
+
 def draft_job(job: Job[Cards, LlamaCppKeys]) -> Job[Cards, LlamaCppKeys]:
     """The job that estimates a draft by itself: its own tensors, the model's cells and batches.
 
@@ -129,14 +135,18 @@ def draft_job(job: Job[Cards, LlamaCppKeys]) -> Job[Cards, LlamaCppKeys]:
     draft = drafting(work)
     key_type, layers = job.keys.draft_kv_cache_type, job.keys.draft_gpu_layers
     value_type = job.keys.draft_kv_cache_type_v or key_type
-    # ``-ot`` is the model's (``-otd`` the draft's), and the server's RAM for past prompts is counted once, with the model.
-    keys = replace(job.keys, override_tensor=None, adapter_bytes=0, context_checkpoints=0, cache_ram=0)
+    keys = _without_those_of_the_model(job.keys)
     own = replace(
         work, kv_cache_type=key_type, kv_cache_type_v=value_type, gpu_layers=layers,
         cpu_moe_layers=job.keys.draft_cpu_moe_layers, images=0, image_size=None,
         speculative="mtp" if draft.method == "mtp" else None, speculative_tokens=None, draft=None, own=keys,
     )  # fmt: skip
     return replace(job, checkpoint=draft.checkpoint, workload=own)
+
+
+def _without_those_of_the_model(keys: K) -> K:
+    """Keys of a draft: ``-ot`` is the model's (``-otd`` the draft's), and so are adapters and the RAM for past prompts."""
+    return replace(keys, override_tensor=None, adapter_bytes=0, context_checkpoints=0, cache_ram=0)
 
 
 def _beside(placement: Placement, layers: int, experts_in_ram: bool) -> Placement:
@@ -157,7 +167,7 @@ def account(
 
     word = "prediction head" if drafting(job.workload).method == "mtp" else "draft"
     own, terms = draft_job(job), Ledger()  # type: ignore[arg-type]
-    of_model(own, replace(draft, plan=replace(draft.plan, first=first)), terms, keys)  # type: ignore[arg-type]
+    of_model(own, replace(draft, plan=replace(draft.plan, first=first)), terms, _without_those_of_the_model(keys))  # type: ignore[arg-type]
     ledger.terms += [replace(term, name=f"{word}: {term.name}") for term in terms.terms]
 
 

@@ -61,13 +61,20 @@ def on_one(job: Job[Cards, LlamaCppKeys], estimate: Callable[[Job[Cards, LlamaCp
     main = job.keys.main_gpu
     own = replace(job.keys, split_mode="layer", main_gpu=0, tensor_split=None)
     alone = estimate(replace(job, workload=replace(job.workload, own=own), traits=job.traits.only(main), gpu_count=1))
-    gpus = [DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in range(job.gpu_count)]
-    gpus[main] = replace(alone.gpus[0], device=f"gpu{main}")
+
+    def among_others(found: Estimate) -> tuple[DeviceMemory, ...]:
+        gpus = [DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in range(job.gpu_count)]
+        gpus[main] = replace(found.gpus[0], device=f"gpu{main}")
+        return tuple(gpus)
+
+    draft = alone.draft
+    if draft is not None:
+        draft = replace(draft, gpus=among_others(draft))
     idle = tuple([number for number in range(job.gpu_count) if number != main])
     plan = alone.plan
     if isinstance(plan, Plan):
         plan = replace(plan, first=main)
-    return replace(alone, gpus=tuple(gpus), idle=idle, plan=plan)
+    return replace(alone, gpus=among_others(alone), idle=idle, plan=plan, draft=draft)
 
 
 def by_rows(

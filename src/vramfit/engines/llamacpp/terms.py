@@ -53,9 +53,13 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
 
     Raises ``TypeError`` for an estimate without llama.cpp's ``Plan``.
     """
-    plan = estimate.plan
+    plan, draft = estimate.plan, estimate.draft
     if not isinstance(plan, Plan):
         raise TypeError("an estimate of llama.cpp has its plan")
+    if draft is not None:
+        from vramfit.engines.llamacpp import speculative
+
+        estimate = speculative.without_draft(estimate, draft)
     devices = {number: f"gpu{plan.first + number}" for number in range(len(plan.buffers.gpu_bytes))} | {HOST: "host"}
     together = keys.split_mode == "tensor" and len(devices) > 2
     if plan.placement.by_rows and len(devices) > 2:
@@ -88,10 +92,10 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
         "compute", at, "vision compute buffer", tower_buffer, f"{LLAMA} tools/mtmd/clip.cpp",
         "the largest of attention, feed-forward network and projector for one image or tile", buffer_bytes=tower_buffer,
     )  # fmt: skip
-    if estimate.draft is not None:
+    if draft is not None:
         from vramfit.engines.llamacpp import speculative
 
-        speculative.account(job, estimate.draft, plan.first, ledger, keys, account)
+        speculative.account(job, draft, plan.first, ledger, keys, account)
 
 
 def _buffers(job: Job[Cards, K], plan: Plan, ledger: Ledger, devices: dict[int, str], keys: LlamaCppKeys) -> None:

@@ -61,8 +61,8 @@ class Mlx(Engine[int | None, MlxKeys]):
     speculates = ("mtp", "draft")
     speculative_tokens = 3
     recommended = 1
-    runtime_formula = "nothing of its own"
-    runtime_source = ""
+    runtime_formula = "CUDA context of a process, on a card of NVIDIA's"
+    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[int | None]:
         """Make the view of the GPU: the largest buffer of Apple's, a CUDA context for a card of NVIDIA's.
@@ -113,9 +113,10 @@ class Mlx(Engine[int | None, MlxKeys]):
 
         return is_published(deployment, families=("mlx",))
 
-    def chunk_tokens(self, work: Workload) -> int | None:
+    def chunk_tokens(self, work: Workload, estimate: Estimate) -> int | None:
         """Number of prompt tokens processed in one pass over the weights."""
-        return self.own_keys(work).max_batched_tokens or self.speed().chunk_tokens
+        tokens = estimate.settings["max_batched_tokens"]
+        return tokens if isinstance(tokens, int) else None
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedy: fewer prompt tokens at a time, whose scores and temporary arrays shrink with them."""

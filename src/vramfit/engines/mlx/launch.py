@@ -6,7 +6,7 @@ ml-explore/mlx-lm at d78bf58e2 (2026-08-22): ``mlx_lm/convert.py``, ``generate.p
 from __future__ import annotations
 
 from vramfit.engines.mlx.estimate import BITS
-from vramfit.engines.naming import file_stem, is_own, is_stored, repository
+from vramfit.engines.naming import DTYPES, PLAIN, file_stem, is_own, is_stored, repository
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
 from vramfit.units import whole
@@ -34,6 +34,7 @@ CONVERT_FLAGS = (
     Flag("--q-bits", "bits"),
     Flag("--q-group-size", "group"),
     Flag("--q-mode", "mode"),
+    Flag("--dtype", "dtype"),
 )
 MODEL_FLAG = Flag("--model", "model")
 CONTEXT_FLAG = Flag("--max-kv-size", "context")
@@ -90,7 +91,8 @@ def _programs(package: str, flags: Mapping[str, tuple[Flag, ...]]) -> tuple[Prog
     """
     return (
         Program(
-            (f"{package}.convert",), CONVERT_FLAGS, also=_also(package, "convert"), shortens=True, neutral=OTHERS,
+            (f"{package}.convert",), CONVERT_FLAGS, also=_also(package, "convert"), shortens=True,
+            neutral={flag: count for flag, count in OTHERS.items() if flag != "--dtype"},
         ),
         *[
             Program(
@@ -141,16 +143,16 @@ def command(deployment: Deployment, program: Program | None = None) -> str:
 
     A program of these packages that is stated is written instead, with those of the settings that it has flags for.
     """
-    work, scheme = deployment.workload, deployment.scheme
+    work = deployment.workload
     package = _package(deployment)
     if program is not None:
         package = VISION if program in VISION else TEXT
     convert, generate, serve, _ = package
     model, lines = repository(deployment), []
-    if scheme.family == "mlx" and not (is_own(deployment) or is_stored(deployment)):
+    made = _made(deployment)
+    if made:
         model = file_stem(deployment)
-        values = {"source": repository(deployment), "model": model, "quantize": True, **scheme.settings}
-        lines.append(line(write.words(convert, values)))
+        lines.append(line(write.words(convert, {"source": repository(deployment), "model": model, **made})))
     quantized = work.kv_cache_type in CACHE_BITS
     # Only a rotating cache limits the context, and it cannot be quantized (``RotatingKVCache.to_quantized``).
     values = {
@@ -168,6 +170,21 @@ def command(deployment: Deployment, program: Program | None = None) -> str:
         served = {**values, "context": context, "parallel": work.parallel}
         return "\n".join([*lines, line(write.words(serve, served))])
     return "\n".join([*lines, line(write.words(generate, values))])
+
+
+def _made(deployment: Deployment) -> dict[str, object]:
+    """Values of the conversion's flags where the published weights are not in the scheme: none where they are.
+
+    A model is loaded in the element type that it is stored in, so that 32 bits are made of 16 by a conversion too.
+    """
+    scheme, native = deployment.scheme, deployment.model.dtype
+    if is_own(deployment) or is_stored(deployment):
+        return {}
+    if scheme.family == "mlx":
+        return {"quantize": True, **scheme.settings}
+    if scheme.id in DTYPES and (scheme.id == "fp32") != (native == "fp32"):
+        return {"dtype": DTYPES[scheme.id]}
+    return {}
 
 
 def _step(work: Workload) -> int | None:
@@ -237,6 +254,8 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         keys["model"] = converted["source"]
         if converted.get("quantize"):
             keys["quant"] = _quant(converted)
+        elif converted.get("dtype") in PLAIN:
+            keys["quant"] = PLAIN[converted["dtype"]]
     return keys
 
 

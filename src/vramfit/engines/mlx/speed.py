@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vramfit.engines.mlx.estimate import PREFILL
 from vramfit.engines.profile import SpeedProfile
 
 PROFILE = SpeedProfile(
@@ -13,7 +12,6 @@ PROFILE = SpeedProfile(
     matrix_rate="fp32",
     matrix_share={"": 0.682},
     gain_16_bit={"": 1.0},
-    chunk_tokens=PREFILL,
     # Only two cards were measured, in one version, so the spread is set by hand and wider.
     spread={"decode": (0.75, 1.3), "prefill": (0.65, 1.4)},
 )

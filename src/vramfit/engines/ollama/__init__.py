@@ -132,7 +132,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
 
         return PROFILE
 
-    def chunk_tokens(self, work: Workload) -> int | None:
+    def chunk_tokens(self, work: Workload, estimate: Estimate) -> int | None:
         """Number of tokens of the physical batch."""
         return self.own_keys(work).ubatch
 

@@ -7,7 +7,7 @@ it starts inherits its environment, and reads variables of its own there (ggml-o
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.flags import cache_text
-from vramfit.engines.llamacpp.launch import server_ram
+from vramfit.engines.llamacpp.launch import ADAPTER_FILE, server_ram
 from vramfit.engines.naming import file_stem, own_file, projector_file
 from vramfit.launch import Flag, Program, neutral, write
 from vramfit.launch.write import line, quote
@@ -50,6 +50,8 @@ SERVE = Program(
         Flag("OLLAMA_GPU_OVERHEAD", "reserve", read=_bytes),
         Flag("LLAMA_ARG_OVERRIDE_TENSOR", "override_tensor", spell=",".join, read=lambda text: (text,)),
         Flag("LLAMA_ARG_KV_OFFLOAD", "kv_offload", spell=_switch_text, read=_switch),
+        Flag("LLAMA_ARG_KV_UNIFIED", "unified_kv", spell=_switch_text, read=_switch),
+        Flag("LLAMA_ARG_SWA_FULL", "swa_full", spell=_switch_text, read=_switch),
         Flag("LLAMA_ARG_MMPROJ_OFFLOAD", "mmproj", read=lambda text: "gpu" if _switch(text) else "host"),
         Flag("LLAMA_ARG_CTX_CHECKPOINTS", "context_checkpoints"),
         Flag("LLAMA_ARG_CHECKPOINT_MIN_SPACING_NT", "checkpoint_min_step"),
@@ -96,8 +98,8 @@ OTHER_PARAMETERS = (
     "logits_all", "vocab_only", "rope_frequency_base", "rope_frequency_scale",
 )  # fmt: skip
 RECIPE = "Modelfile"
-FROM, PARAMETER = "FROM", "PARAMETER"
-"""Instructions of a Modelfile for its model and for a setting."""
+FROM, PARAMETER, ADAPTER = "FROM", "PARAMETER", "ADAPTER"
+"""Instructions of a Modelfile for its model, for a setting and for a file of adapters."""
 HUB = "hf.co/"
 """Beginning of the name of a repository of GGUF files (huggingface.co/docs/hub/ollama)."""
 
@@ -115,6 +117,8 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
         "reserve": work.reserve_bytes or None,
         "override_tensor": keys.override_tensor,
         "kv_offload": None if keys.kv_offload else False,
+        "unified_kv": keys.unified_kv or None,
+        "swa_full": keys.swa_full or None,
         "mmproj": "0" if keys.mmproj == "host" and work.images else None,
         **server_ram(keys),
     }
@@ -129,9 +133,10 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
         parameters["main_gpu"] = number if isinstance(number, int) else 0
     source = _source(deployment, stem)
     files = [source]
-    if work.images and model.vision is not None and is_file(source):
+    if work.images and keys.mmproj != "off" and model.vision is not None and is_file(source):
         files.append(f"./{projector_file(deployment)}")
     recipe = [f"FROM {file}" for file in files]
+    recipe += [f"{ADAPTER} ./{ADAPTER_FILE}"] if keys.adapter_bytes else []
     recipe += [f"PARAMETER {name} {text}" for name, text in write.pairs(PARAMETERS, parameters)]
     variables = [f"{name}={quote(text)}" for name, text in write.pairs(SERVE.variables, environment)]
     name = stem.lower()
@@ -174,6 +179,7 @@ def _is_its_own(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) ->
 
     work = deployment.workload
     placed = work.gpu_layers == "all" and work.cpu_moe_layers == 0 and keys.split_mode == "layer"
+    placed = placed and not keys.adapter_bytes
     return placed and keys.ubatch == batch_of(deployment, keys) and not left_to_itself(deployment, estimate)
 
 
@@ -247,11 +253,18 @@ def _named(name: str) -> str:
     return name.removeprefix(HUB) if name.startswith(HUB) else f"ollama:{name}"
 
 
+def _file(source: str) -> str:
+    """Source of a Modelfile; a GGUF file beside it, which has ``./`` in front there, is its bare name."""
+    bare = source.removeprefix("./")
+    return bare if bare.lower().endswith(".gguf") and "/" not in bare else source
+
+
 def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
     """Read the deployment keys of a Modelfile: the first file is the model, a second one is its projector.
 
     A stated ``main_gpu`` means that the model is not split over several GPUs.
     """
+    from vramfit.engines.llamacpp.flags import adapters_bytes
     from vramfit.launch.read import pairs
 
     # Texts between three quotes, such as a template, may have lines that begin like an instruction.
@@ -262,8 +275,11 @@ def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
         (rest[0], " ".join(rest[1:])) for name, *rest in words if name.upper() == "PARAMETER" and len(rest) > 1
     ]
     keys = pairs(PARAMETERS, parameters, OTHER_PARAMETERS, "parameter of a Modelfile")
+    adapters = [size for name, *rest in words if name.upper() == ADAPTER and rest for size in adapters_bytes(rest[0])]
+    if adapters:
+        keys["adapter_size"] = f"{sum(adapters)}B"
     if files:
-        keys["model"] = files[0].removeprefix(HUB)
+        keys["model"] = _file(files[0].removeprefix(HUB))
     if len(files) < 2 and (not files or is_file(files[0]) or files[0].lower().endswith(".gguf")):
         keys["images"] = 0
     if "main_gpu" in keys:

@@ -13,7 +13,7 @@ Read in SGLang 0.5.23: ``srt/model_executor/pool_configurator.py`` (``DefaultPoo
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import Record
+from vramfit._record import Record, replace
 from vramfit.engines.distributed import local_kv_heads
 from vramfit.memory.kv_cache import ELEMENT_TYPES
 
@@ -248,18 +248,20 @@ def _with_states(cell: Cells, demand: Demand, size: int, tokens: int) -> int:
     # Drafts share the states' part with the slots, and what they leave of it is the tokens': there is no closed form.
     alone = Cells(cell.token_bytes, cell.window_bytes, cell.window, cell.window_ratio, cell.state_bytes, cell.slots)
 
-    def holds(pool_bytes: int) -> bool:
-        found = capacity(alone, pool_bytes, demand)
+    unbounded = replace(demand, most_tokens=None)  # ``max_total_tokens`` ends a pool, whatever its size
+
+    def holds(steps: int) -> bool:
+        found = capacity(alone, steps * STEP_BYTES, unbounded)
         return found.tokens >= tokens and found.slots >= demand.requests * cell.slots
 
-    high = max(size, cell.state_bytes)
+    high = -(-max(size, cell.state_bytes) // STEP_BYTES)
     while not holds(high):
         high *= 2
     low = high // 2
-    while high - low > STEP_BYTES:
+    while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
+    return high * STEP_BYTES
 
 
 def capacity(cell: Cells, pool_bytes: int, demand: Demand) -> Capacity:

@@ -6,8 +6,8 @@ for ``--set``.
 
 from __future__ import annotations
 
-from vramfit.engines.naming import file_stem, is_own, is_stored, repository
-from vramfit.engines.serving import WIDE, machines, share_text
+from vramfit.engines.naming import DTYPES, PLAIN, file_stem, is_own, is_stored, repository
+from vramfit.engines.serving import WIDE, machines, share_text, with_quant
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
 
@@ -38,27 +38,29 @@ LAUNCHER = "trtllm-llmapi-launch"
 """Program that starts the server on the first rank of an MPI job, and workers on the others (``llmapi/``)."""
 EAGER = "cuda_graph_config=null"
 """Setting of ``--set`` without CUDA graphs."""
+DTYPE = "dtype="
+"""Beginning of the setting of ``--set`` that states the element type of plain weights (``llmapi/llm_args.py`` ``dtype``)."""
 
 
 def _cache_text(kind: str) -> str:
     return "auto" if kind in WIDE else kind
 
 
-def _setting(text: str) -> bool:
-    """Read ``--set``, of which only the one for CUDA graphs is known; raises ``UsageError`` for any other."""
-    if text.replace(" ", "") != EAGER:
+def _setting(text: str) -> tuple[str]:
+    """Read ``--set``, of which those for CUDA graphs and for the element type are known; raises ``UsageError`` for others."""
+    setting = text.replace(" ", "")
+    if setting != EAGER and not setting.startswith(DTYPE):
         from vramfit.errors import UsageError
 
         raise UsageError(f"--set {text} of trtllm-serve is not known here", "leave it out if it changes no memory")
-    return True
+    return (setting,)
 
 
 def _settings_words(stated: Mapping[str, Any]) -> list[str]:
     """Words of the settings in a file, which count for more than the line (``llmapi/llm_args.py``, ``update_llm_args``)."""
-    flat = {**stated, **(stated.get("kv_cache_config") or {})}
-    if "dtype" in stated:  # that of the weights
-        flat.pop("dtype", None)
-    found: list[str] = []
+    weights = stated.get("dtype")
+    flat = {**stated, "dtype": None, **(stated.get("kv_cache_config") or {})}
+    found: list[str] = ["--set", f"{DTYPE}{weights}"] if weights in PLAIN else []
     for name, value in flat.items():
         if name in SETTINGS and value is not None:
             found += [SETTINGS[name], str(value)]
@@ -88,7 +90,7 @@ SERVE = Program(
             spell=share_text,
         ),
         Flag("--kv_cache_dtype", "kv_cache_type", spell=_cache_text, read=lambda text: None if text == "auto" else text),
-        Flag("--set", "enforce_eager", spell=lambda eager: EAGER, read=_setting),
+        Flag("--set", "set", read=_setting, many=True),
     ),
     also=(("trtllm-serve",), (LAUNCHER, "trtllm-serve", "serve"), (LAUNCHER, "trtllm-serve")),
     positional="model",
@@ -137,9 +139,10 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
         "gpus_per_node": len(deployment.gpus) // count if count > 1 else None,
         "gpu_memory_utilization": settings["gpu_memory_utilization"],
         "kv_cache_type": work.kv_cache_type,
-        "enforce_eager": True if keys.enforce_eager else None,
     }
     words = write.words(SERVE, values)
+    for setting in _settings(deployment, keys):
+        words += ["--set", setting]
     if count == 1:
         return line(words)
     from vramfit.engines.machines import names
@@ -147,6 +150,15 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
     each = len(deployment.gpus) // count
     hosts = ",".join([f"{name}:{each}" for name in names(count)])
     return line(["mpirun", "-n", str(len(deployment.gpus)), "-H", hosts, LAUNCHER, *words])
+
+
+def _settings(deployment: Deployment, keys: ServerKeys) -> list[str]:
+    """Settings that have no flag: the element type where it is wider or narrower than the stored one, and no graphs."""
+    scheme, native = deployment.scheme.id, deployment.model.dtype
+    found = [EAGER] if keys.enforce_eager else []
+    if scheme in DTYPES and native in DTYPES and (scheme == "fp32") != (native == "fp32"):
+        found.append(f"{DTYPE}{DTYPES[scheme]}")
+    return found
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
@@ -166,5 +178,10 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         keys["data_parallel"], keys["tensor_parallel"] = keys.get("tensor_parallel", "1"), "1"
     for name in ("backend", "gpus_per_node"):
         keys.pop(name, None)
+    for setting in keys.pop("set", ()):
+        if setting == EAGER:
+            keys["enforce_eager"] = True
+        else:
+            keys["dtype"] = setting.removeprefix(DTYPE)
     keys.setdefault("context", "max")
-    return keys
+    return with_quant(keys)

@@ -246,6 +246,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: PositionKeys) -> s
         "long_context": keys.long_context or None,
         **{name: estimate.settings[name] for name in DECIDED},
         "gpu_memory_utilization": estimate.settings["gpu_memory_utilization"],
+        "kv_cache_memory": keys.kv_cache_memory_bytes,
         "kv_cache_type": "nvfp4_ds_mla" if work.kv_cache_type == "nvfp4" and latent else work.kv_cache_type,
         "limit": (work.images, work.image_size) if work.images else None,
         "drafts": None if work.draft is None else _drafting(deployment),

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def serving(
     deployment: Deployment, estimate: Estimate, keys: ServerKeys, usable_bytes: tuple[int, ...]
 ) -> Serving | None:
-    """Describe what the server does with the bytes that each GPU offers it; None for a model without a cache."""
+    """Describe what the server does with the bytes that each GPU offers it; None for a model without a cache.
+
+    A stage of a pipeline whose layers keep nothing has no cache to run out of.
+    """
     found = estimate.plan
     if not isinstance(found, Caches) or not all(one.count for one in found.blocks):
         return None
@@ -27,11 +30,10 @@ def serving(
     rooms = []
     for one, gpu, usable in zip(found.blocks, estimate.gpus, usable_bytes, strict=True):
         room = usable - gpu.total_bytes + gpu.kv_cache_bytes + one.block_bytes
-        rooms.append(room if keys.kv_cache_memory_bytes is None else keys.kv_cache_memory_bytes)
-    counts = [max(0, room // one.block_bytes) for room, one in zip(rooms, found.blocks, strict=True)]
-    requests = min(counts) / max([one.count for one in found.blocks]) * found.copies
-    pairs = zip(rooms, found.blocks, strict=True)
-    room, least = min([(room, one.least_bytes) for room, one in pairs], key=lambda pair: pair[0] - pair[1])
+        if one.block_bytes:
+            rooms.append((room if keys.kv_cache_memory_bytes is None else keys.kv_cache_memory_bytes, one))
+    requests = min([max(0, room // one.block_bytes) / one.count for room, one in rooms]) * found.copies
+    room, least = min([(room, one.least_bytes) for room, one in rooms], key=lambda pair: pair[0] - pair[1])
     starts = room >= least
     limit = estimate.settings["max_num_seqs"]
     return Serving(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit._record import replace
 from vramfit.engines import ngram_table
 from vramfit.engines.cache_terms import bits_of, equal_rows
 from vramfit.engines.distributed import expert_division, layout, of_one_copy, stage_layers, stage_of
@@ -11,7 +12,7 @@ from vramfit.engines.vllm.budget import experts_kernel
 from vramfit.engines.vllm.graphs import BASE_BYTES, FULL_BYTES, PIECE_BYTES
 from vramfit.engines.vllm.loaded import checkpoint_on_cards, division, host_table_bytes
 from vramfit.engines.vllm.parts import parts, steps
-from vramfit.engines.vllm.pool import Caches
+from vramfit.engines.vllm.pool import Caches, caches
 from vramfit.engines.vllm.profile_run import ALLOCATED_BY_KERNEL
 from vramfit.engines.vllm.release import COUNTS_BYTES, SAMPLER_BYTES, release
 from vramfit.engines.vllm.rotary import rotary_bytes
@@ -44,7 +45,10 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
         from vramfit.engines import speculative
         from vramfit.engines.vllm.speculative import SOURCE
 
-        speculative.account(job, estimate, ledger, account, SOURCE)
+        # The draft's terms have what it adds to a block, and the model's those of its own blocks.
+        one = speculative.plain(of_one_copy(job))
+        alone = replace(estimate, plan=caches(one, *steps(one)))
+        speculative.account(job, alone, ledger, account, SOURCE)
         return
     ranks, count = layout(job)
     job = of_one_copy(job)

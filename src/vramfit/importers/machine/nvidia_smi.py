@@ -80,7 +80,7 @@ def parse(text: str, fields: Sequence[str]) -> tuple[list[Device], str | None]:
                 pci_id=pci_id(device_id[4:], device_id[:4]) if len(device_id) == 8 else None,
                 pci_address=pci_address(row.get("pci.bus_id")),
                 uuid=row.get("uuid"),
-                compute_target=f"sm_{''.join(capability)}" if len(capability) == 2 and all(map(str.isdigit, capability))
+                compute_target=f"sm_{''.join(capability)}" if len(capability) == 2 and all(map(str.isdecimal, capability))
                 else None,
                 display={"Enabled": True, "Yes": True, "Disabled": False, "No": False}.get(row.get("display_active", "")),
                 mig_enabled=row.get("mig.mode.current") == "Enabled",
