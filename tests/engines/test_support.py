@@ -28,11 +28,6 @@ STARTS: list[dict[str, Any]] = [
     for name in ("starts.yaml", "starts_further.yaml")
     for row in yaml.safe_load((Path(__file__).parent / name).read_text("utf-8"))["starts"]
 ]
-NOT_MODELLED = {
-    # By the vllm-metal plug-in, whose memory is MLX's.
-    ("vllm", "m4-max-64gb", "bf16"),
-}
-"""Starts that are refused although they work."""
 
 
 def verdict(row: dict[str, Any]) -> str:
@@ -47,9 +42,6 @@ def verdict(row: dict[str, Any]) -> str:
 @pytest.mark.parametrize("row", STARTS, ids=lambda row: " ".join(str(value) for value in row.values()))
 def test_every_collected_start(row: dict[str, Any]) -> None:
     """An engine that starts has a verdict on the memory, and one that does not is unsupported or refused."""
-    if (row["engine"], row["gpu"], row["quant"]) in NOT_MODELLED:
-        assert "refused" == verdict(row)
-        return
     assert (verdict(row) in ("unsupported", "refused")) == (row["starts"] is False)
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.samples import Catalogue, gpu, model
 from vramfit.answer import answer
-from vramfit.engines import estimate
-from vramfit.engines.interface import DeviceMemory
+from vramfit.engines import engine, estimate
+from vramfit.engines.interface import DeviceMemory, Share
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.engines.servers import ServerKeys
@@ -271,11 +271,17 @@ def test_what_vllm_does_not_do(request_: dict[str, Any]) -> None:
         estimated(**request_)
 
 
-def test_not_on_apple() -> None:
-    """An engine for Apple's GPUs is named instead."""
-    with pytest.raises(UsageError, match="Apple") as caught:
-        estimated({"rtx4090": {"vendor": "apple"}})
-    assert "mlx" in str(caught.value.hint)
+def test_on_apple_by_its_plug_in() -> None:
+    """The pool is a share of Metal's working set, no CUDA context is beside it, and the estimate says what it rests on."""
+    raw = {"engine": "vllm", "gpu": "m4-max-64gb", "model": "llama-3.1-8b", "quant": "bf16", "context": 4096}
+    (deployment,) = resolve(parse_request(raw), open_catalogue())
+    view = engine("vllm").view(deployment.gpus, deployment.workload)
+    assert (Share(0, 0, 0),) == view.shares
+    found = answer(deployment)
+    assert "fits" == found.verdict.word
+    (remark,) = engine("vllm").remarks(deployment, found.estimate)
+    assert remark.startswith("the plug-in vllm-metal was not measured")
+    assert not engine("vllm").recommended_on(deployment.gpus, "macos")
 
 
 @given(SAMPLES, st.sampled_from([1, 2, 4]), st.integers(1, 8192), st.integers(1, 8))

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 RULED_SCHEMES = ("fbgemm_fp8", "torchao-int4")
 """Schemes with rules of their own on cards from Turing on."""
-RULED_VENDORS = ("amd", "intel", "google")
-"""Vendors with rules of their own (``support``, which is not loaded for others)."""
+RULED_VENDORS = ("intel", "google")
+RULED_TARGETS = ("gfx8", "gfx900", "gfx906", "gfx101")
+"""Vendors, and beginnings of compute targets, with rules of their own (``support``, which is not loaded for others)."""
 UNPACKED = {"compressed_tensors": "compressed_tensors", "fp8": "finegrained_fp8", "mxfp4": "mxfp4"}
 """Families of schemes that are unpacked to 16 bits on some cards, and the quantizer that does so."""
 UNPACKING = "transformers 5.24.0 quantizers/quantizer_{}.py"
@@ -125,7 +126,11 @@ class Transformers(Engine[object, None]):
 
         # The rules are not loaded where none is about the scheme and the cards.
         if scheme.id not in RULED_SCHEMES and all(
-            (gpu.compute_capability or TURING) >= TURING and gpu.vendor not in RULED_VENDORS for gpu in kinds(gpus)
+            (gpu.compute_capability or TURING) >= TURING
+            and gpu.vendor == gpus[0].vendor
+            and gpu.vendor not in RULED_VENDORS
+            and not (gpu.compute_target or "").startswith(RULED_TARGETS)
+            for gpu in kinds(gpus)
         ):
             return None
         from vramfit.engines.support import of_one_build, refusal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.interface import View
+from vramfit.engines.interface import Share, View
 from vramfit.engines.server import Server
 from vramfit.engines.servers import (
     GROUPS,
@@ -102,18 +102,17 @@ class Vllm(Server[Cards, ServerKeys]):
         from vramfit.engines.vllm.release import release
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
-        if any(gpu.vendor == "apple" for gpu in gpus):
-            raise UsageError("vllm does not run on Apple GPUs", "use --engine mlx or llama.cpp")
         first = gpus[0]
+        on_metal = first.vendor == "apple"
         facts = release(self.own_keys(work))
-        counted = facts.candidate_rows and first.cores
+        counted = facts.candidate_rows and first.cores and not on_metal
         cards = Cards(
             step_tokens(first, facts),
             step_sequences(first, facts),
             mxfp4_kernel(first, facts.numbers >= BUNDLES_TRITON),
             generation(first),
             first.cores // cores_per_multiprocessor(first) if counted and first.cores else 0,
-            workspace_bytes(first),
+            0 if on_metal else workspace_bytes(first),
             flashinfer_states(first),
             *(unified_bytes(first, self.offered_bytes(first, work)) if first.unified else (0, 0)),
             spread=spread(gpus, work),
@@ -122,7 +121,19 @@ class Vllm(Server[Cards, ServerKeys]):
             half=any(without_bfloat16(gpu) for gpu in gpus),
             on_gaudi=(first.compute_target or "").startswith("gaudi"),
         )
+        if on_metal:
+            return View(cards, (Share(0, 0, 0),) * len(gpus))
         return View(cards, each(context_share, gpus))
+
+    def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
+        """Return True but on Apple's GPUs, which a plug-in runs whose memory was not measured."""
+        return all(gpu.vendor != "apple" for gpu in gpus)
+
+    def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
+        """Remark that the memory of the plug-in for Apple's GPUs is taken to be vLLM's, where one is asked."""
+        if deployment.gpus[0].vendor != "apple":
+            return super().remarks(deployment, estimate)
+        return ("the plug-in vllm-metal was not measured: its arrays are taken to be those of vLLM on other GPUs",)
 
     def extended(self, model: Model, request: Request) -> Model:
         """Return the model with the longest context that its configuration states, or that RoPE scaling gives it.

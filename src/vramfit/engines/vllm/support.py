@@ -37,6 +37,9 @@ BACKENDS = "vllm 0.33.0 v1/attention/backends"
 TPU = "tpu-inference 0.32.0 platforms/tpu_platform.py supported_quantization"
 TPU_SCHEMES = "tpu-inference 0.32.0 layers/vllm/quantization/compressed_tensors/compressed_tensors.py get_scheme"
 XPU = "vllm 0.33.0 platforms/xpu.py supported_quantization"
+METAL = (
+    "vllm-project/vllm-metal vllm_metal/platform.py at 211a1e4; vllm docs/getting_started/installation/gpu.apple.inc.md"
+)
 GAUDI = "vllm-project/vllm-gaudi vllm_gaudi/platform.py supported_quantization at 091bbadd"
 FP8_CACHES = ("fp8", "fp8_e4m3", "fp8_e5m2")
 PACKED_CACHES = (
@@ -133,6 +136,10 @@ RULES = (
     Rule("its kernel for whole numbers on Intel's GPUs takes 4 bits", f"{KERNELS}/mixed_precision/xpu.py", intel_gpus,
          schemes=("gptq-int8",)),
     Rule(OLD_INTEL_PROBLEM, OLD_INTEL_SOURCE, old_intel),
+    # The plug-in also loads checkpoints of MLX's, which are schemes of the engine mlx.
+    Rule("its plug-in for Apple's GPUs loads 16-bit and AWQ checkpoints", METAL, of("apple"),
+         ("fp8", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")),
+    Rule("its plug-in for Apple's GPUs has caches in 16 bits", METAL, of("apple"), caches=(*FP8_CACHES, *PACKED_CACHES)),
     Rule("its plug-in runs on Gaudi 2 and 3",
          "vllm-project/vllm-gaudi docs/getting_started/installation.md at 091bbadd; docs.vllm.ai v0.10.0 quantization/inc",
          lambda gpu: gpu.architecture == "Gaudi"),
