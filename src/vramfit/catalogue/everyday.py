@@ -159,7 +159,9 @@ def _commonest(name: str, found: Sequence[int], facts: Facts) -> tuple[int, str]
 
     None where the entries differ in more than their form, or in memory. A form that has memory of its own (H100 NVL) goes
     by its full name, so a name without a form means the others; one of less memory than these would be a reason to ask.
+    Likewise one whose id states its memory beside others that do not, as a maker's build for one machine (H100 SXM 64GB).
     """
+    found = [number for number in found if not _states_memory(facts(number)["id"])] or found
     entries = {number: facts(number) for number in found}
     if len({_formless(entry["id"]) for entry in entries.values()}) > 1 or not all(
         one["memory_mib"] for one in entries.values()
