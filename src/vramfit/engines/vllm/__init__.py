@@ -116,6 +116,12 @@ class Vllm(Server[Cards, ServerKeys]):
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
+    def with_fitting_context(self, deployment: Deployment) -> Deployment:
+        """Deployment with the context that ``--max-model-len auto`` chooses."""
+        from vramfit.engines.vllm.fit_context import fitted
+
+        return fitted(deployment, self)
+
     def extended(self, model: Model, request: Request) -> Model:
         """Return the model with the longest context that its configuration states, or that RoPE scaling gives it.
 
