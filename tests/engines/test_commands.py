@@ -690,7 +690,7 @@ def test_llama_server_is_read(text: str, keys: dict[str, Any]) -> None:
         ),
         (
             "vllm serve a/b --max-model-len auto --max-num-batched-tokens 25.6k",
-            {"model": "a/b", "context": "max", "max_batched_tokens": "25600"},
+            {"model": "a/b", "context": "auto", "max_batched_tokens": "25600"},
         ),
         ("vllm serve a/b --max-model-len 1m", {"model": "a/b", "context": "1000000"}),
         ("vllm serve a/b --max-model-len 1M", {"model": "a/b", "context": "1048576"}),

@@ -135,6 +135,12 @@ class Vllm(Server[Cards, ServerKeys]):
             return super().remarks(deployment, estimate)
         return ("the plug-in vllm-metal was not measured: its arrays are taken to be those of vLLM on other GPUs",)
 
+    def with_fitting_context(self, deployment: Deployment) -> Deployment:
+        """Deployment with the context that ``--max-model-len auto`` chooses."""
+        from vramfit.engines.vllm.fit_context import fitted
+
+        return fitted(deployment, self)
+
     def extended(self, model: Model, request: Request) -> Model:
         """Return the model with the longest context that its configuration states, or that RoPE scaling gives it.
 

@@ -9,6 +9,7 @@ from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, swit
 from vramfit.engines.vllm.flags import NEUTRAL, REFUSED, UNMODELLED
 from vramfit.launch import SWITCH, WORDS, Flag, Program
 from vramfit.launch.write import line
+from vramfit.workload.common import FITTING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _bytes(text: str) -> str:
 
 def _context(text: str) -> str:
     """Read a context; ``auto`` and -1 stand for the longest that fits on the card, at most the model's own."""
-    return "max" if text in ("auto", "-1") else _count(text)
+    return FITTING if text in ("auto", "-1") else _count(text)
 
 
 def _gib_text(size: int) -> str:
