@@ -58,7 +58,7 @@ def _help(words: list[str]) -> int | None:
         return run_app([*words, "--help"]) if words[0] not in ("help", "completion") else print_help(name)
     from difflib import get_close_matches
 
-    from vramfit.cli.check import report_error
+    from vramfit.cli.failing import report_error
 
     near = get_close_matches(name.lower(), SUMMARIES, 1, 0.7)
     hint = f"did you mean `vramfit help {near[0]}`?" if near else f"the commands are {', '.join(SUMMARIES)}"
