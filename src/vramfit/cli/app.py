@@ -38,7 +38,7 @@ def run_app(arguments: list[str]) -> int:
 
         unknown = unknown_command(arguments)
         if unknown is not None:
-            from vramfit.cli.check import report_error
+            from vramfit.cli.failing import report_error
 
             return report_error(unknown, as_json="--json" in arguments)
     try:
@@ -52,7 +52,7 @@ def run_app(arguments: list[str]) -> int:
         describe = getattr(error, "format_message", None)
         if describe is None:
             raise
-        from vramfit.cli.check import report_error
+        from vramfit.cli.failing import report_error
 
         command = (
             getattr(getattr(error, "ctx", None), "command_path", "")

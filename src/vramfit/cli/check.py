@@ -7,11 +7,11 @@ import sys
 
 from vramfit._record import replace
 from vramfit.checks import Unanswered, answers, exit_code
-from vramfit.cli.options import FILE_FORMATS, FORMATS, HERE, OUTPUT_OPTIONS, own_settings
+from vramfit.cli.options import FILE_FORMATS, FORMATS, HERE, OUTPUT_OPTIONS, own_settings, timeout_seconds
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import SHARED
 from vramfit.errors import CannotTell, UsageError, VramfitError
-from vramfit.report import document, error_document, estimate_object
+from vramfit.report import document, estimate_object
 from vramfit.sources import open_catalogue
 from vramfit.workload.keys import parse_value
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from vramfit.importers.load import Importer
 
     T = TypeVar("T")
+    Show = Callable[[dict[str, Any], Any], dict[str, Any]]
 
-LONGEST_TIMEOUT_SECONDS = 3600
 PROJECT = "vramfit.yaml"
 """Deployments file that is read where nothing is asked."""
 STDOUT = "-"
@@ -41,6 +41,11 @@ _codes: list[int] = []
 
 _files: list[FileReport] = []
 """Report on the files that were asked about; empty where none was."""
+
+
+def note_exit_code(code: int) -> None:
+    """Count a code among those of what was answered."""
+    _codes.append(code)
 
 
 def last_exit_code() -> int:
@@ -72,6 +77,8 @@ def answered(
         style = format_of(output, formats)
         return tell(style, keys, output)
     except VramfitError as error:
+        from vramfit.cli.failing import report_error
+
         return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
 
 
@@ -100,7 +107,7 @@ def opened(
     Models that are not in it are read from this disk and, unless ``offline``, over the network, where a server may be
     silent for ``timeout`` seconds.
     """
-    seconds = None if timeout is None else _seconds(timeout)
+    seconds = None if timeout is None else timeout_seconds(timeout)
     importers: list[Importer] = []
 
     def importer() -> Importer:
@@ -122,34 +129,6 @@ def opened(
 
         tell(sys.stderr, [f"warning: {warning}" for warning in catalogue.warnings])
     return catalogue
-
-
-def _seconds(text: str) -> float:
-    """Parse the time that a server may be silent; raises ``UsageError`` for a text that is no such time."""
-    digits = text.strip().removesuffix("s")
-    seconds = float(digits) if digits.isascii() and digits.replace(".", "", 1).isdecimal() and len(digits) < 10 else 0.0
-    if not 0 < seconds <= LONGEST_TIMEOUT_SECONDS:
-        raise UsageError(
-            f'timeout: "{text}" is not a valid value', f"expected seconds, more than 0 to {LONGEST_TIMEOUT_SECONDS}"
-        )
-    return seconds
-
-
-def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) -> int:
-    """Print an error as one line and a hint on stderr (as JSON also on stdout); returns its exit code."""
-    _codes.append(error.exit_code)
-    from vramfit.launch.mask import one_line
-
-    message, hint = one_line(error.message), None if error.hint is None else one_line(error.hint)
-    if as_json:
-        from vramfit.render.json import write
-
-        write(sys.stdout, error_document(type(error)(message, hint)), indent)
-        sys.stdout.flush()
-    sys.stderr.write(f"error: {message}\n")
-    if hint:
-        sys.stderr.write(f"hint: {hint}\n")
-    return error.exit_code
 
 
 def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
@@ -193,23 +172,14 @@ def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping
     return {**output, "file": [PROJECT]}
 
 
-def _with_command_file(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Deployment keys with the command of ``--command-file``; raises ``UsageError`` where another one is stated."""
-    if "command_file" not in output:
-        return keys
-    other = "a command behind --" if "command" in keys else "--file" if "file" in output else ""
-    if other:
-        raise UsageError(f"--command-file and {other} were given", "leave one of them out")
-    from vramfit.cli.command_file import command_in
-
-    return {**keys, "command": command_in(str(output["command_file"]))}
-
-
 def answers_of(
     keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings | None = None
 ) -> Iterator[dict[str, Any]]:
     """Report objects in order; ``_codes`` gets the exit code of each deployment."""
-    keys = _with_command_file(keys, output)
+    if "command_file" in output:
+        from vramfit.cli.command_file import with_command_file
+
+        keys = with_command_file(keys, output)
     catalogue = catalogue_of(output)
 
     def rows(
@@ -254,22 +224,7 @@ def rows_of(
     ``command`` is the one that the deployment was read from, where that is done already, and ``notes`` are sentences for
     the report.
     """
-    show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
-    own = raw
-    if "command" in raw:
-        from vramfit.api.launched import command_files, named_here
-        from vramfit.engines.commands import with_command
-        from vramfit.engines.spread import with_gpus
-
-        raw, command = with_command(raw, command_files())
-        raw, command = with_gpus(*named_here(raw, command, catalogue))
-    if command is not None:
-        from vramfit.api.restated import shown_of
-
-        quiet = str(output.get("format", "")) or bool(output.get("json"))
-        show = shown_of(command, quiet, own, catalogue)
-    elif output.get("own_command"):
-        show = _with_command
+    raw, command, show = _stated(raw, catalogue, output, command)
     if means_machine(raw, output):
         from vramfit.cli.this_machine import resolved
 
@@ -305,6 +260,26 @@ def rows_of(
 
             one["terms"] = term_objects(checked.answer.deployment)
         yield _noted(show(one, checked), notes)
+
+
+def _stated(
+    raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any], command: Command | None
+) -> tuple[Mapping[str, Any], Command | None, Show]:
+    """Keys of a deployment and the launch command that states them, if one does, with what makes of its objects those shown."""
+    own = raw
+    if "command" in raw:
+        from vramfit.api.launched import command_files, named_here
+        from vramfit.engines.commands import with_command
+        from vramfit.engines.spread import with_gpus
+
+        raw, command = with_command(raw, command_files())
+        raw, command = with_gpus(*named_here(raw, command, catalogue))
+    if command is not None:
+        from vramfit.api.restated import shown_of
+
+        quiet = str(output.get("format", "")) or bool(output.get("json"))
+        return raw, command, shown_of(command, quiet, own, catalogue)
+    return raw, command, _with_command if output.get("own_command") else _plain
 
 
 def _plain(shown: dict[str, Any], _checked: object) -> dict[str, Any]:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from vramfit.errors import InputError, UnknownProgram, VramfitError
+from vramfit.errors import InputError, UnknownProgram, UsageError, VramfitError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 STDIN = "-"
 HINT = "give a script, or lines of a history, that start a model; - is stdin"
+
+
+def with_command_file(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Deployment keys with the command of ``--command-file``; raises ``UsageError`` where another one is stated."""
+    other = "a command behind --" if "command" in keys else "--file" if "file" in output else ""
+    if other:
+        raise UsageError(f"--command-file and {other} were given", "leave one of them out")
+    return {**keys, "command": command_in(str(output["command_file"]))}
 
 
 def command_in(path: str) -> str:

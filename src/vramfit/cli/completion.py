@@ -90,7 +90,7 @@ def print_script(words: Sequence[str]) -> int:
     if len(words) == 1 and words[0].lower() in SCRIPTS:
         sys.stdout.write(SCRIPTS[words[0].lower()])
         return 0
-    from vramfit.cli.check import report_error
+    from vramfit.cli.failing import report_error
 
     what = f'there is no completion for "{words[0]}"' if words else "no shell was named"
     return report_error(

@@ -56,7 +56,7 @@ def _help(words: list[str]) -> int | None:
         from vramfit.cli.app import run_app
 
         return run_app([*words, "--help"]) if words[0] not in ("help", "completion") else print_help(name)
-    from vramfit.cli.check import report_error
+    from vramfit.cli.failing import report_error
     from vramfit.similar import close
 
     near = close(name.lower(), SUMMARIES, 1, 0.7)

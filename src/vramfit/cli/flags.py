@@ -63,7 +63,7 @@ def own_words(arguments: Sequence[str]) -> list[str] | int:
     try:
         return translated(arguments)
     except VramfitError as error:
-        from vramfit.cli.check import report_error
+        from vramfit.cli.failing import report_error
 
         return report_error(error, as_json="--json" in arguments)
 

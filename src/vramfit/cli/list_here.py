@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.check import opened, report_error
+from vramfit.cli.check import opened
 from vramfit.cli.console import wants_colour
+from vramfit.cli.failing import report_error
 from vramfit.cli.printing import print_lines
 from vramfit.cli.this_machine import this_machine
 from vramfit.errors import VramfitError

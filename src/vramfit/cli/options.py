@@ -14,6 +14,7 @@ import os
 from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.engines.keys import common_keys, every_key
+from vramfit.errors import UsageError
 from vramfit.workload.keys import Key
 
 TYPE_CHECKING = False
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.cli.settings import Settings
+
+LONGEST_TIMEOUT_SECONDS = 3600
 
 COMMANDS = {
     "check": "vramfit.cli.check",
@@ -222,3 +225,14 @@ def own_settings() -> Settings | None:
     from vramfit.cli.settings import settings
 
     return settings()
+
+
+def timeout_seconds(text: str) -> float:
+    """Parse the time that a server may be silent; raises ``UsageError`` for a text that is no such time."""
+    digits = text.strip().removesuffix("s")
+    seconds = float(digits) if digits.isascii() and digits.replace(".", "", 1).isdigit() and len(digits) < 10 else 0.0
+    if not 0 < seconds <= LONGEST_TIMEOUT_SECONDS:
+        raise UsageError(
+            f'timeout: "{text}" is not a valid value', f"expected seconds, more than 0 to {LONGEST_TIMEOUT_SECONDS}"
+        )
+    return seconds

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from vramfit.cli.check import opened, report_error
+from vramfit.cli.check import opened
+from vramfit.cli.failing import report_error
 from vramfit.errors import VramfitError
 
 __all__ = ["Extra", "Json", "Output", "Quiet", "Verbose", "guarded", "into", "opened"]

@@ -22,7 +22,8 @@ def answered(values: Mapping[str, Any], declared: Sequence[Key], tell: Callable[
 
     Returns the exit code; an error is printed in the requested style.
     """
-    from vramfit.cli.check import format_of, in_place, report_error
+    from vramfit.cli.check import format_of, in_place
+    from vramfit.cli.failing import report_error
     from vramfit.workload.keys import parse_value
 
     style = "json" if values.get("json") else str(values.get("format", ""))

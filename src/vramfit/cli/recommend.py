@@ -100,6 +100,18 @@ def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> in
     return in_place(output, lambda: _tell(style, keys, output))
 
 
+def _with_own(
+    own: Settings, keys: Mapping[str, Any], wishes: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Deployment keys with the user's own defaults, each of which is noted on stderr unless it is to be quiet."""
+    leave = ("context", "parallel", *(("gpu",) if "model" in keys else ()))
+    plain = {name: value for name, value in keys.items() if name not in wishes}
+    plain, notes = own.with_keys({"model": None, **plain}, catalogue, keys, leave)
+    if "quiet" not in output:
+        tell(sys.stderr, [f"note: {note}" for note in notes])
+    return {name: value for name, value in plain.items() if value is not None}
+
+
 def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
     from vramfit.recommend import recommend
 
@@ -112,12 +124,7 @@ def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int
     catalogue = catalogue_of(output)
     keys, catalogue = with_machine(keys, catalogue, output)
     if own is not None:
-        leave = ("context", "parallel", *(("gpu",) if "model" in keys else ()))
-        plain = {name: value for name, value in keys.items() if name not in wishes}
-        plain, notes = own.with_keys({"model": None, **plain}, catalogue, keys, leave)
-        keys = {**wishes, **{name: value for name, value in plain.items() if value is not None}}
-        if "quiet" not in output:
-            tell(sys.stderr, [f"note: {note}" for note in notes])
+        keys = {**wishes, **_with_own(own, keys, wishes, catalogue, output)}
     request = parse_request({name: value for name, value in keys.items() if name not in wishes})
     prices = _prices(wishes.pop("price", ()), own, catalogue)
     if "model" in request and prices:

@@ -32,20 +32,12 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     if len(words) > MOST_WORDS:
         raise _unread(words)
     low = [word.lower() for word in words]
-    if not {"what", "which"}.isdisjoint(low) and not {"gpu", "gpus", "card", "cards"}.isdisjoint(low):
-        raise UsageError(
-            "a check is for a GPU that is named", "`vramfit recommend -m MODEL` says which GPUs run a model"
-        )
+    _refuse_question(words, low)
     if "full" in low or not set(TASKS).isdisjoint(low):
         words = [word for word in words if word.lower() not in TRAINING]  # ``full finetune``
     for word in words:
         if word.lower() in TRAINING:
             raise UsageError(f'"{word}" may mean several things', "say --task qlora, --task lora or --task full")
-        if word.lower() in SEVERAL:
-            raise UsageError(
-                f'"{word}" asks two questions at once',
-                "`vramfit matrix -g 4090 -g 3090 -m qwen3-8b` answers for several GPUs",
-            )
     if has_gpu and has_model:
         rest, found = _taken(words, flags)
         if len(rest) == 1 and _is_scheme(rest[0]) and not _states(flags, "quant", "--quant"):
@@ -73,6 +65,20 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     if len(words) == 1:
         return ["--model", words[0]]
     return ["--gpu", words[0], "--model", " ".join(words[1:])]
+
+
+def _refuse_question(words: Sequence[str], low: Sequence[str]) -> None:
+    """Raise ``UsageError`` for a question that another command answers; ``low`` are the words in lower case."""
+    if not {"what", "which"}.isdisjoint(low) and not {"gpu", "gpus", "card", "cards"}.isdisjoint(low):
+        raise UsageError(
+            "a check is for a GPU that is named", "`vramfit recommend -m MODEL` says which GPUs run a model"
+        )
+    for word, lower in zip(words, low, strict=True):
+        if lower in SEVERAL:
+            raise UsageError(
+                f'"{word}" asks two questions at once',
+                "`vramfit matrix -g 4090 -g 3090 -m qwen3-8b` answers for several GPUs",
+            )
 
 
 def _unread(words: Sequence[str]) -> UsageError:

@@ -64,19 +64,8 @@ def recommend(
         keys.pop(name, None) for name in ("gpu", "model", "use", "min_speed", "limit", "min_quality")
     )
     wishes = _wishes({name: keys.pop(name, None) for name in WISHED})
-    if (names is None) == (model is None):
-        raise UsageError("give --gpu or --model, and not both", EXAMPLES)
     tunes = keys.get("task", "inference") != "inference"
-    if tunes and speed is not None:
-        raise UsageError("how fast fine-tuning is, is not modelled", "leave min_speed out")
-    if any(keys.get(name) is not None for name in SPECULATING):
-        raise UsageError(
-            "recommend leaves speculative decoding out", "leave speculative out; vramfit check answers for a deployment"
-        )
-    if model is not None and use is not None:
-        raise UsageError("--use goes with --gpu", "leave it out: the model is given")
-    if names is not None and wishes != Wishes():
-        raise UsageError("a price, a vendor and a number of cards go with --model", "leave them out: the GPU is given")
+    _refuse({**keys, "gpu": names, "model": model, "use": use, "min_speed": speed}, tunes, wishes)
     use = use or DEFAULT_USE
     reads = use == "embedding" or (model is not None and catalogue.model(model).modality == "embedding")
     least = speed if speed is not None else 0.0 if reads or tunes else READING_TOKENS_PER_SECOND
@@ -103,6 +92,23 @@ def recommend(
         "level": keys["level"],
         "recommendations": recommendations,
     }
+
+
+def _refuse(given: Request, tunes: bool, wishes: Wishes) -> None:
+    """Raise ``UsageError`` for requests that mean nothing."""
+    names, model = given["gpu"], given["model"]
+    if (names is None) == (model is None):
+        raise UsageError("give --gpu or --model, and not both", EXAMPLES)
+    if tunes and given["min_speed"] is not None:
+        raise UsageError("how fast fine-tuning is, is not modelled", "leave min_speed out")
+    if any(given.get(name) is not None for name in SPECULATING):
+        raise UsageError(
+            "recommend leaves speculative decoding out", "leave speculative out; vramfit check answers for a deployment"
+        )
+    if model is not None and given["use"] is not None:
+        raise UsageError("--use goes with --gpu", "leave it out: the model is given")
+    if names is not None and wishes != Wishes():
+        raise UsageError("a price, a vendor and a number of cards go with --model", "leave them out: the GPU is given")
 
 
 def _models(names: tuple[str, ...], use: str, criteria: Criteria, catalogue: Listing, limit: int) -> list[Object]:

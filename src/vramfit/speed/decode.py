@@ -127,15 +127,14 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         total_read += memory.read_bytes
     if work.task != "inference" or not cached or not model.layers:
         return None
-    asked = engine(deployment.engine)
-    profile = asked.speed()
+    profile = engine(deployment.engine).speed()
     found, sequences = shape(model), work.parallel
     cache = sequences * cache_read_bytes(model, depth_tokens(deployment), work.kv_cache_type, work.kv_cache_type_v)
     widened, gpu_reads = 1.0, 1.0
     if sequences > 1:
         widened = experts_widened(found.experts_share, sequences)
         gpu_reads = 1 + found.experts_weight * (widened - 1)
-    bus = compute = 0.0
+    bus = compute = links = 0.0
     card = None
     for gpu, memory in zip(deployment.gpus, estimate.gpus, strict=True):
         card = _card(gpu, profile, deployment.scheme, work.flash_attention)
@@ -154,15 +153,9 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
     launches = found.layers * card.layer_seconds + found.expert_layers * card.expert_seconds
     if found.recurrent_layers:
         launches += found.recurrent_layers * pick(profile.recurrent_microseconds, deployment.gpus[-1].vendor) / 1e6
-    links = 0.0
     if len(estimate.gpus) > 1:
-        ranks, copies = asked.ranks(deployment, estimate), copies_of(estimate)
-        # The ranks of a group read their parts at the same time, and copies of the model serve requests of their own.
-        bus, compute = bus / (ranks * copies), compute / (ranks * copies)
-        if ranks > 1:
-            links = found.layers * _sum_seconds(deployment.gpus[0], profile)
-        elif copies == 1:
-            launches += found.layers * profile.several_cards_microseconds / 1e6
+        at_once, links, more = _several(deployment, estimate, found.layers)
+        bus, compute, launches = bus / at_once, compute / at_once, launches + more
     if sequences > 1:
         compute += matrix_seconds(deployment, sequences - 1) or 0.0
     if estimate.streamed_bytes:
@@ -171,6 +164,18 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         return bus, compute, launches, links, 0.0, 0.0, 0.0
     ram, disk = _in_ram(deployment, estimate, host.read_bytes * widened, cache * host.kv_cache_bytes / cached)
     return bus, compute, launches, links, ram, 0.0, disk
+
+
+def _several(deployment: Deployment, estimate: Estimate, layers: int) -> tuple[int, float, float]:
+    """Number of several GPUs that work at once, and seconds on their links and in further launches.
+
+    The ranks of a group read their parts at the same time, and copies of the model serve requests of their own.
+    """
+    asked = engine(deployment.engine)
+    profile, ranks, copies = asked.speed(), asked.ranks(deployment, estimate), copies_of(estimate)
+    if ranks > 1:
+        return ranks * copies, layers * _sum_seconds(deployment.gpus[0], profile), 0.0
+    return copies, 0.0, layers * profile.several_cards_microseconds / 1e6 if copies == 1 else 0.0
 
 
 def least_seconds(deployment: Deployment, scheme: Scheme, read_bytes: float, ranks: int) -> float | None:

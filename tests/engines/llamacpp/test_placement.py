@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.engines.llamacpp.asking import catalogue_model, devices, estimated
 from tests.samples import gpu, model
 from vramfit._record import replace
-from vramfit.engines.llamacpp.placement import HOST, INPUT_TENSORS, Parts, _check_blocks, parts_of, place, resident
+from vramfit.engines.llamacpp.cache_types import _check_blocks
+from vramfit.engines.llamacpp.placement import HOST, INPUT_TENSORS, Parts, parts_of, place, resident
 from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme, store
 from vramfit.units import GIB, MIB

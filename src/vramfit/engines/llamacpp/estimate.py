@@ -16,9 +16,9 @@ from vramfit.engines.llamacpp.cards import vision_compute_bytes, workspace_bytes
 from vramfit.engines.llamacpp.compute import compute
 from vramfit.engines.llamacpp.placement import (
     HOST,
+    QUANTIZED,
     Plan,
     cells,
-    check_cache,
     layer_cache_bytes,
     local_window,
     parts_of,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.engines.llamacpp.overrides import Moved
     from vramfit.engines.llamacpp.placement import Parts, Placement, Resident
+    from vramfit.engines.llamacpp.ram import Kept
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint
     from vramfit.workload.common import Workload
@@ -74,7 +75,10 @@ def check(model: Model, work: Workload) -> None:
             f"{model.name} runs on whisper.cpp, whose memory is not modelled, and not on llama.cpp",
             "use --engine transformers for this model",
         )
-    check_cache(model, work)
+    if not {work.kv_cache_type, work.kv_cache_type_v}.isdisjoint(QUANTIZED):
+        from vramfit.engines.llamacpp.cache_types import check_cache
+
+        check_cache(model, work)
     if work.draft is not None:
         from vramfit.engines.llamacpp import speculative
 
@@ -169,15 +173,8 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
             for number in range(count)
         ]
     )  # fmt: skip
-    here = contents[HOST]
-    weights, graph = here.weights_bytes, buffers.host_bytes
-    if at == HOST:
-        weights, graph = weights + seeing[0], graph + seeing[1]
-    total = weights + here.cache_bytes + graph
     kept = kept_by_server(model, work, job.keys)
-    host = DeviceMemory(
-        "host", weights, here.cache_bytes, graph, kept.expected_bytes, total, total + kept.high_bytes, here.read_bytes
-    )
+    host = _host(contents[HOST], buffers, seeing if at == HOST else none, kept)
     notes = Words(_put_into_words, job, parts, placement, buffers, backends)
     chosen: dict[str, object] = {"backend": backends[0] if len(set(backends)) == 1 else None}
     if "auto" in (work.gpu_layers, work.cpu_moe_layers):
@@ -193,6 +190,15 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
     from vramfit.engines.llamacpp.speculative import with_draft
 
     return with_draft(job, found, plan, estimate, _placed)
+
+
+def _host(here: Resident, buffers: Compute, seeing: tuple[int, int], kept: Kept) -> DeviceMemory:
+    """Memory on the host, with the vision tower and its compute buffer (``seeing``) and what the server keeps."""
+    weights, graph = here.weights_bytes + seeing[0], buffers.host_bytes + seeing[1]
+    total = weights + here.cache_bytes + graph
+    return DeviceMemory(
+        "host", weights, here.cache_bytes, graph, kept.expected_bytes, total, total + kept.high_bytes, here.read_bytes
+    )
 
 
 def _laid_out(

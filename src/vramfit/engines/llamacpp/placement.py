@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import Record
-from vramfit.errors import CannotTell, UsageError
+from vramfit.errors import CannotTell
 from vramfit.memory.kv_cache import caches, row_bytes
 from vramfit.model.architecture import Attention
 from vramfit.quantization import SCHEMES, Checkpoint, derive, own_checkpoint
@@ -253,10 +253,7 @@ CELL_PADDING = 256
 """Number of cells that the cache is padded to a multiple of (``GGML_PAD(n_ctx, 256)``)."""
 
 QUANTIZED = ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
-"""Cache types with blocks of 32 elements that share a scale."""
-
-CACHE_BLOCK = 32
-"""Number of elements of a block of these types."""
+"""Cache types with blocks of elements that share a scale (``cache_types``)."""
 
 
 class Cells(Record):
@@ -323,31 +320,6 @@ def cells(work: Workload, keys: LlamaCppKeys, window: int | None) -> Cells:
         sequences = work.parallel if keys.unified_kv else 1
         sliding = padded(min(full, window * sequences + physical_batch(work, keys)))
     return Cells(full, sliding, streams)
-
-
-def check_cache(model: Model, work: Workload) -> None:
-    """Raise ``UsageError`` for a cache that llama.cpp refuses (``src/llama-context.cpp``, ``llama_init_from_model``)."""
-    kinds = (work.kv_cache_type, work.kv_cache_type_v)
-    if kinds[1] in QUANTIZED and not work.flash_attention:
-        raise UsageError(
-            f"llama.cpp quantizes V ({kinds[1]}) only with flash attention",
-            "use --flash-attention on, or --kv-cache-type-v f16",
-        )
-    if kinds[0] in QUANTIZED or kinds[1] in QUANTIZED:
-        for group in model.layers:
-            for mixer in group.mixers:
-                if isinstance(mixer, Attention):
-                    _check_blocks(kinds, (mixer.head_dim, mixer.value_dim))
-
-
-def _check_blocks(kinds: tuple[str, str], widths: tuple[int, int]) -> None:
-    """Raise ``UsageError`` if the width of a head is not a multiple of a cache type's block."""
-    for letter, kind, width in zip("KV", kinds, widths, strict=True):
-        if kind in QUANTIZED and width % CACHE_BLOCK:
-            raise UsageError(
-                f"llama.cpp stores {letter} as {kind} in blocks of {CACHE_BLOCK}, and this model's heads are {width} wide",
-                "use an f16 cache for this model",
-            )
 
 
 def layer_cache_bytes(model: Model, work: Workload, keys: LlamaCppKeys) -> list[int]:

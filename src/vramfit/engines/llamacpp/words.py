@@ -65,13 +65,7 @@ def assumptions(
             "Vulkan leaves tables of attention scores beyond 4 GiB to the CPU, where the driver cannot bind them"
         )
     if work.images and parts.vision_bytes:
-        place = "in RAM" if keys.mmproj == "host" else "on the first GPU"
-        sentences.append(
-            f"vision tower and projector (mmproj) are 16-bit {place}; one image or tile is encoded at a time"
-        )
-        sentences.append(
-            f"the projector's file is beside the checkpoint's: mmproj of {parts.vision_bytes / MIB:,.0f} MiB"
-        )
+        sentences += _seeing(parts, keys)
     if work.draft is not None:
         from vramfit.engines.llamacpp import speculative
 
@@ -79,6 +73,15 @@ def assumptions(
     elif model.mtp_layers:
         sentences += _idle_head(job.checkpoint)
     return tuple(sentences)
+
+
+def _seeing(parts: Parts, keys: LlamaCppKeys) -> list[str]:
+    """Say where the tower that reads images is, and which file has it."""
+    place = "in RAM" if keys.mmproj == "host" else "on the first GPU"
+    return [
+        f"vision tower and projector (mmproj) are 16-bit {place}; one image or tile is encoded at a time",
+        f"the projector's file is beside the checkpoint's: mmproj of {parts.vision_bytes / MIB:,.0f} MiB",
+    ]
 
 
 def _stranded(job: Job[Cards, LlamaCppKeys]) -> list[str]:

@@ -197,20 +197,26 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
         host if kept else NOTHING,
         job.checkpoint.file_bytes,
         _assumptions(job, made),
-        {
-            "tensor_parallel": spread.ranks,
-            "pipeline_parallel": spread.stages,
-            "data_parallel": spread.copies if spread.copies > 1 else keys.data_parallel,
-            "nodes": cards.spread.machines,
-            "max_num_seqs": None if keys.max_num_seqs is None else sequences(keys, work, 1),
-            "max_batched_tokens": made.tokens,
-            "gpu_memory_utilization": made.share,
-        },
+        _settings(job, made),
         offloaded,
         plan=made,
         refusal=refusal(job) or context_refusal(model, work),
         pool=StaticPool(made.share, outside_bytes, False, True, ranks=tuple(ranks), one_request=work.parallel == 1),
     )
+
+
+def _settings(job: Job[Cards, SGLangKeys], made: Plan) -> dict[str, object]:
+    """Settings that SGLang decides, or was given."""
+    keys, spread = job.keys, made.spread
+    return {
+        "tensor_parallel": spread.ranks,
+        "pipeline_parallel": spread.stages,
+        "data_parallel": spread.copies if spread.copies > 1 else keys.data_parallel,
+        "nodes": job.traits.spread.machines,
+        "max_num_seqs": None if keys.max_num_seqs is None else sequences(keys, job.workload, 1),
+        "max_batched_tokens": made.tokens,
+        "gpu_memory_utilization": made.share,
+    }
 
 
 def rank_slots(job: Job[Cards, SGLangKeys], spread: Spread) -> list[int]:

@@ -14,7 +14,6 @@ from vramfit.engines.servers import (
     Spread,
     spread,
 )
-from vramfit.errors import UsageError
 from vramfit.hardware import each
 
 TYPE_CHECKING = False

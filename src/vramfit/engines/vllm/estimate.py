@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm import Cards
+    from vramfit.engines.vllm.loaded import Loaded
     from vramfit.engines.vllm.parts import Parts
     from vramfit.engines.vllm.pool import Caches
 
@@ -81,19 +82,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         own = of_stage[stage]
         mine.append(own)
         starting.append(load.weights_bytes + own.starting_bytes + own.profiled_blocks * block)
-        gpus.append(
-            DeviceMemory(
-                f"gpu{number}",
-                load.weights_bytes,
-                cache,
-                own.peak.total_bytes,
-                # One block of the pool is never used (``BlockPool.null_block``).
-                own.overhead_bytes + block,
-                load.low_bytes + cache + own.low_bytes,
-                load.high_bytes + cache + block + own.high_bytes,
-                load.read_bytes,
-            )
-        )
+        gpus.append(_memory(number, load, own, cache, block))
     return Estimate(
         tuple(gpus),
         with_swap_space(host_memory(job, loads, ranks), job),
@@ -112,6 +101,20 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         plan=cached,
         refusal=refusal(job) or context_refusal(job),
         pool=demanding(_pool(share, mine, starting), keys, gpus, cached),
+    )
+
+
+def _memory(number: int, load: Loaded, own: Parts, cache: int, block: int) -> DeviceMemory:
+    """Memory of one GPU, whose pool has one ``block`` that is never used (``BlockPool.null_block``)."""
+    return DeviceMemory(
+        f"gpu{number}",
+        load.weights_bytes,
+        cache,
+        own.peak.total_bytes,
+        own.overhead_bytes + block,
+        load.low_bytes + cache + own.low_bytes,
+        load.high_bytes + cache + block + own.high_bytes,
+        load.read_bytes,
     )
 
 
