@@ -230,7 +230,7 @@ def own_settings() -> Settings | None:
 def timeout_seconds(text: str) -> float:
     """Parse the time that a server may be silent; raises ``UsageError`` for a text that is no such time."""
     digits = text.strip().removesuffix("s")
-    seconds = float(digits) if digits.isascii() and digits.replace(".", "", 1).isdigit() and len(digits) < 10 else 0.0
+    seconds = float(digits) if digits.isascii() and digits.replace(".", "", 1).isdecimal() and len(digits) < 10 else 0.0
     if not 0 < seconds <= LONGEST_TIMEOUT_SECONDS:
         raise UsageError(
             f'timeout: "{text}" is not a valid value', f"expected seconds, more than 0 to {LONGEST_TIMEOUT_SECONDS}"
