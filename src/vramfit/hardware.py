@@ -12,7 +12,7 @@ from vramfit.units import GB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeVar
 
     V = TypeVar("V")
@@ -171,12 +171,14 @@ def gpu_from_facts(facts: Mapping[str, Any]) -> Gpu:
     )
 
 
-def kinds(gpus: Iterable[Gpu]) -> tuple[Gpu, ...]:
+def kinds(gpus: Sequence[Gpu]) -> Sequence[Gpu]:
     """The different ones of some GPUs: equal cards of a deployment are one object."""
-    return tuple({id(gpu): gpu for gpu in gpus}.values())
+    return gpus if len(gpus) == 1 else tuple({id(gpu): gpu for gpu in gpus}.values())
 
 
 def each(value_of: Callable[[Gpu], V], gpus: Sequence[Gpu]) -> tuple[V, ...]:
     """Value of a function for each GPU, which is worked out once for equal cards."""
+    if len(gpus) == 1:
+        return (value_of(gpus[0]),)
     known = {id(gpu): value_of(gpu) for gpu in kinds(gpus)}
     return tuple([known[id(gpu)] for gpu in gpus])

@@ -27,6 +27,19 @@ _SUFFIXES = (("laptopgpu", "laptop"), ("mobile", "laptop"), ("notebook", "laptop
 _NOISE = ("(r)", "(tm)", "®", "™")
 _WORDS = (("generation", ""), ("edition", ""), ("gib", "gb"))
 
+EDITED = (
+    "uncensored",
+    "abliterated",
+    "heretic",
+    "decensored",
+    "derestricted",
+    "obliterated",
+    "merge",
+    "merged",
+    "omnimerge",
+)
+"""Words by which publishers name edits of a model's weights, and averages of its fine-tunes, which change no shape."""
+
 
 def normalise(name: str) -> str:
     """Key of a GPU's name: lower case, letters and digits only, without brand words.

@@ -6,6 +6,7 @@ A mix that no source describes is named too: its size is then what is asked for,
 
 from __future__ import annotations
 
+from vramfit.catalogue.names import EDITED
 from vramfit.errors import UnsupportedScheme
 from vramfit.quantization import find_scheme, publishers
 from vramfit.quantization.gguf_parts import JOINER, run_of
@@ -41,7 +42,7 @@ NEUTRAL = frozenset((
 """Words of packaging and of tuning: they name no scheme, and change no tensor."""
 
 STYLES = ("aggressive", "balanced")
-"""Words behind the name of an edit (``publishers.EDITED``), which grade it."""
+"""Words behind the name of an edit (``names.EDITED``), which grade it."""
 
 TIERS = ("i", "micro", "nano", "mini", "compact", "balanced", "quality")
 """Grades of mudler's mixes (``publishers.APEX``)."""
@@ -101,9 +102,9 @@ def is_of_owner(words: list[str], number: int, owner: str) -> bool:
     """True if a word is the owner's own: its name, the grade or version of an edit, or a mix that no scheme describes."""
     word, before = words[number], words[:number]
     version = word[:1] == "v" and word[1:].replace(".", "", 1).isdecimal()
-    if (word in STYLES or version) and not set(publishers.EDITED).isdisjoint(before):
+    if (word in STYLES or version) and not set(EDITED).isdisjoint(before):
         return True
-    if word == "lite" and before[-1:] and before[-1] in publishers.EDITED:
+    if word == "lite" and before[-1:] and before[-1] in EDITED:
         return True  # an edit of less strength: ``Derestricted-Lite``
     if version and before[-1:] and before[-1] in ALONE and ALONE[before[-1]]:
         return True
@@ -118,7 +119,7 @@ def is_packaging(word: str) -> bool:
     """True for a word that says how a model is packaged, and nothing else."""
     return (
         word in NEUTRAL
-        or word in publishers.EDITED
+        or word in EDITED
         or word in ALONE
         or word in FAMILIES
         or word in GGUF

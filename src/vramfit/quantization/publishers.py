@@ -54,18 +54,6 @@ WITH_HEAD = "+mtp"
 PLUS = "_P"
 OWN = {"bartowski": "bartowski", "unsloth": "Unsloth"}
 """Owners of repositories on the Hub whose files of stock types are not stock for every model, and their names."""
-EDITED = (
-    "uncensored",
-    "abliterated",
-    "heretic",
-    "decensored",
-    "derestricted",
-    "obliterated",
-    "merge",
-    "merged",
-    "omnimerge",
-)
-"""Words by which publishers name edits of a model's weights, and averages of its fine-tunes, which change no shape."""
 MIXES = {
     "qx": "mlx", "jang": "mlx", "optiq": "mlx", "mtplx": "mlx", "mxfp6": "", "mixed": "", "mobile": "", "paro": "", "escha": "",
     "prismaquant": "", "mxint": "",

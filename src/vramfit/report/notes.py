@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vramfit.catalogue.names import EDITED
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, DeviceMemory
@@ -26,8 +28,6 @@ def _is_fine_tune(asked: str, model: Model) -> bool:
 
 def _is_edited(asked: str) -> bool:
     """True if a name says that the weights were edited, which leaves their shapes as they were."""
-    from vramfit.quantization.publishers import EDITED
-
     return any(word in asked.lower() for word in EDITED)
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.model import Model
 
+KEYWORDS, MAPPING = "{keywords}", "{mapping}"
+"""Places of the precision and the placement in a runner's expression: as arguments, and as one argument with all of them."""
+
 
 class Runner(Record):
     """Way to load and run a model; ``{…}`` stand for the deployment's values."""
@@ -29,7 +32,7 @@ class Runner(Record):
     @property
     def states_precision(self) -> bool:
         """True if the precision can be stated; a library of a model's own loads the weights as it likes."""
-        return "{keywords}" in self.load or "{mapping}" in self.load
+        return KEYWORDS in self.load or MAPPING in self.load
 
     @property
     def states_context(self) -> bool:
@@ -74,13 +77,11 @@ def command(deployment: Deployment, estimate: Estimate, runner: Runner) -> str:
     if not work.flash_attention:
         loading.append(("attn_implementation", "'eager'"))
     loading += where
-    values = {
-        "name": repr(repository(deployment)),
-        "keywords": ", ".join([f"{name}={value}" for name, value in loading]),
-        "mapping": f"{{{', '.join([f'{name!r}: {value}' for name, value in loading])}}}",
-        "context": work.context,
-        "sequences": work.parallel,
-    }
+    values = {"name": repr(repository(deployment)), "context": work.context, "sequences": work.parallel}
+    if MAPPING in runner.load:
+        values["mapping"] = f"{{{', '.join([f'{name!r}: {value}' for name, value in loading])}}}"
+    else:
+        values["keywords"] = ", ".join([f"{name}={value}" for name, value in loading])
     load, call = runner.load.format(**values), runner.call.format(**values)
     return f"{imports}; model = {load}; answer = {call}{_about(deployment, used, runner)}"
 
