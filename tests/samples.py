@@ -184,8 +184,9 @@ class Catalogue:
                     offers.append(offer)
         return sorted(offers, key=lambda offer: (offer.gpus > 1, offer.usd_per_hour))
 
-    def smaller_models(self, modality: str, parameters: float) -> list[ModelRow]:
-        return [row for row in self.model_rows() if row.modality == modality and row.parameters < parameters]
+    def smaller_models(self, modality: str, parameters: float, beginning: str = "", family: str = "") -> list[ModelRow]:
+        rows = [row for row in self.model_rows() if row.modality == modality and row.parameters < parameters]
+        return [row for row in rows if row.id.startswith(beginning) or row.family == family]
 
     def model_rows(self) -> tuple[ModelRow, ...]:
         rows = []

@@ -43,7 +43,9 @@ class PerModel(_Base["S", "P", "T"]):
         """Remembered result, computed at the first call."""
         entry = self._known.get(id(model))
         if entry is None:
-            entry = self._entry(model)
+            if len(self._known) >= MOST_KEPT:
+                self._forget()
+            entry = self._known[id(model)] = (model, {})
         results = entry[1]
         found: T = results.get(args, _MISSING)
         if found is _MISSING:
@@ -52,16 +54,13 @@ class PerModel(_Base["S", "P", "T"]):
 
     def remember(self, model: S, result: T) -> None:
         """Store the result for ``model`` alone that was computed before, with its catalogue entry for instance."""
-        entry = self._known.get(id(model)) or self._entry(model)
-        entry[1][()] = result
-
-    def _entry(self, model: S) -> tuple[S, dict[tuple[object, ...], T]]:
-        """Place for a model's results, for which that of the first model goes where there are too many."""
         if len(self._known) >= MOST_KEPT:
-            del self._known[next(iter(self._known))]
-        results: dict[tuple[object, ...], T] = {}
-        entry = self._known[id(model)] = (model, results)
-        return entry
+            self._forget()
+        self._known.setdefault(id(model), (model, {}))[1][()] = result
+
+    def _forget(self) -> None:
+        """Drop the results for the model that came first."""
+        del self._known[next(iter(self._known))]
 
 
 def per_model(function: Callable[Concatenate[S, P], T]) -> PerModel[S, P, T]:

@@ -173,6 +173,9 @@ def test_smaller_models_are_of_one_modality(catalogue: Catalogue) -> None:
 
     assert everything == catalogue.smaller_models("text", 8e9)
     assert [] == catalogue.smaller_models("smell", 8e9)
+    near = [row for row in everything if row.id.startswith("llama") or row.family == "gemma-3"]
+    assert near == catalogue.smaller_models("text", 8e9, "llama", "gemma-3")
+    assert {row.family for row in near} >= {"llama-3.2", "gemma-3"}
 
 
 def test_models_resolve(catalogue: Catalogue) -> None:

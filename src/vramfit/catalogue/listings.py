@@ -29,12 +29,19 @@ class Listings:
         """Rows of all models in the catalogue's order, for listing and searching."""
         return tuple([ModelRow(*values) for values in self._container.section("model_rows")])
 
-    def smaller_models(self, modality: str, parameters: float) -> list[ModelRow]:
-        """Rows of the models of one modality with fewer parameters, in the catalogue's order."""
+    def smaller_models(self, modality: str, parameters: float, beginning: str = "", family: str = "") -> list[ModelRow]:
+        """Rows of the models of one modality with fewer parameters, in the catalogue's order.
+
+        They have an id that begins so, or are of that family; all where neither is given.
+        """
         name = f"models/{modality}"
         rows = self._container.section(name) if self._container.has(name) else ()
-        size = fields(ModelRow).index("parameters")
-        return [ModelRow(*row) for row in rows if row[size] < parameters]
+        size, line = fields(ModelRow).index("parameters"), fields(ModelRow).index("family")
+        return [
+            ModelRow(*row)
+            for row in rows
+            if row[size] < parameters and (row[0].startswith(beginning) or row[line] == family)
+        ]
 
     def gpus_for_sale(self, memory_bytes: int) -> Iterator[GpuRow]:
         """Rows of the GPUs with a price whose driver reports more memory than given, cheapest first."""

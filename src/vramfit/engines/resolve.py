@@ -61,8 +61,10 @@ if TYPE_CHECKING:
         def cloud_offers(self, memory_bytes: int) -> Iterable[Offer]:
             """Rented instances with more memory: those with one GPU first, and then by price, the cheapest first."""
 
-        def smaller_models(self, modality: str, parameters: float) -> list[ModelRow]:
-            """Rows of the models with that modality, fewer parameters."""
+        def smaller_models(
+            self, modality: str, parameters: float, beginning: str = "", family: str = ""
+        ) -> list[ModelRow]:
+            """Rows of the models with that modality and fewer parameters, of an id that begins so or of a family."""
 
 
 SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS} - SPECULATING

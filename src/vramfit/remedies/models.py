@@ -282,11 +282,12 @@ def _related(question: Question) -> Iterator[list[ModelRow]]:
     model = question.asked.deployment.model
     name = model.id if model.origin is None else "-".join(model.name.lower().split())
     stem, maker = _stem(name), _maker(name)
-    alike = [row for row in _smaller(question) if row.id.startswith(maker) and _maker(row.id) == maker]
+    near = _near_rows(question, maker, model.family)
+    alike = [row for row in near if _maker(row.id) == maker]
     nearest = [row for row in alike if _stem(row.id) == stem]
     yield nearest
     known = {row.id for row in nearest}
-    yield [row for row in _smaller(question) if row.family == model.family and row.id not in known]
+    yield [row for row in near if row.family == model.family and row.id not in known]
     yield [row for row in alike if row.id not in known and row.family != model.family and _not_older(row, model)]
 
 
@@ -300,18 +301,23 @@ def _others(question: Question, share: float) -> list[ModelRow]:
     known = {row.id for rows in _related(question) for row in rows}
     found = [
         row
-        for row in _smaller(question)
+        for row in question.catalogue.smaller_models(model.modality, _most_parameters(question))
         if row.id not in known and _not_older(row, model) and _may_fit(question, row, share)
     ]
     return sorted(found, key=lambda row: (-row.equivalent_billions, row.id))[:MOST_SIBLINGS]
 
 
-def _smaller(question: Question) -> list[ModelRow]:
-    """Rows of the models of the same modality with nine tenths of the requested model's parameters at most."""
+def _near_rows(question: Question, maker: str, family: str) -> list[ModelRow]:
+    """Rows of smaller models of a maker or a family; there are ten times as many of others, which few questions need."""
     if question.smaller is None:
-        model, limit = question.asked.deployment.model, question.asked.deployment.model_parameters * 0.9
-        question.smaller = question.catalogue.smaller_models(model.modality, limit)
+        modality = question.asked.deployment.model.modality
+        question.smaller = question.catalogue.smaller_models(modality, _most_parameters(question), maker, family)
     return question.smaller
+
+
+def _most_parameters(question: Question) -> float:
+    """Parameters of a model that saves something: nine tenths of the requested one's at most."""
+    return question.asked.deployment.model_parameters * 0.9
 
 
 def _maker(name: str) -> str:
