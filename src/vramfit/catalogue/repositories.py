@@ -33,7 +33,7 @@ _OWNER_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 PREFIXES = (
     "nvidia", "meta", "google", "microsoft", "mistralai", "openai", "ibm", "alibaba", "nous", "nousresearch", "cohere",
     "facebook", "moonshot", "moonshotai", "tencent", "baidu", "bytedance", "allenai", "ai2", "lg", "stability", "stabilityai",
-    "upstage", "databricks", "liquid", "zai", "huggingface", "tii", "xiaomi", "stepfun",
+    "upstage", "databricks", "liquid", "zai", "huggingface", "tii", "xiaomi", "stepfun", "huihui",
 )  # fmt: skip
 """Vendors that people put before a model's name."""
 
