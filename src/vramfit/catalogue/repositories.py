@@ -33,7 +33,7 @@ _OWNER_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 PREFIXES = (
     "nvidia", "meta", "google", "microsoft", "mistralai", "openai", "ibm", "alibaba", "nous", "nousresearch", "cohere",
     "facebook", "moonshot", "moonshotai", "tencent", "baidu", "bytedance", "allenai", "ai2", "lg", "stability", "stabilityai",
-    "upstage", "databricks", "liquid", "zai", "huggingface", "tii", "xiaomi", "stepfun",
+    "upstage", "databricks", "liquid", "zai", "huggingface", "tii", "xiaomi", "stepfun", "huihui",
 )  # fmt: skip
 """Vendors that people put before a model's name."""
 
@@ -134,8 +134,12 @@ def in_stated_form(model: Model, keys: Mapping[str, str], name: str) -> Model:
     quant = keys.get("quant")
     if model.traits.expert_dtype is None:
         return model
-    if not name.lower().endswith(BASE) and (quant is None or find_scheme(quant).family != "fp8"):
-        return model
+    if not name.lower().endswith(BASE):
+        try:
+            if quant is None or find_scheme(quant).family != "fp8":
+                return model
+        except UnsupportedScheme:
+            return model  # a mix whose size is asked for when it is deployed
     return replace(model, traits=replace(model.traits, expert_dtype="fp8"))
 
 
