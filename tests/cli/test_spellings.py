@@ -206,6 +206,10 @@ def test_there_are_hundreds() -> None:
             f"-g 'two h100s' {M}",
             "gpu: h100 is read as h100-sxm, the form most offered; h100-pcie has the same memory; h100-nvl has 94 GB",
         ),
+        (
+            f"-g 'CMP 170HX' {M}",
+            "gpu: CMP 170HX is read as cmp170hx-8gb, as sold; others are cmp170hx-10gb and cmp170hx-64gb",
+        ),
         (f"-g g5.12xlarge {M}", "gpu: g5.12xlarge is a machine with 4xa10g"),
         # No price of either form is known, so that neither is offered more.
         (f"-g h800 {M}", "gpu: h800 is read as h800-pcie; h800-sxm has the same memory"),

@@ -48,6 +48,8 @@ _FORMS = frozenset(("pcie", "sxm", "sxm2", "sxm3", "sxm4", "sxm5", "nvl", "oam")
 _UNITS = ("gigabytes", "gigabyte", "gigs", "gig", "gib", "gb", "g")
 _LAPTOPS = ("laptop", "mobile", "notebook")
 """Words that may stand before a card's name; in the catalogue they stand behind it."""
+_AS_SOLD = ("cmp170hx-8gb",)
+"""Cards to which their owners add memory: the bare name is the card as it was sold."""
 _SAME_MEMORY = 0.02
 """Share by which drivers' readings of equal memory differ: an ECC reserve, a reading rounded to GiB."""
 
@@ -161,6 +163,10 @@ def _commonest(name: str, found: Sequence[int], facts: Facts) -> tuple[int, str]
     by its full name, so a name without a form means the others; one of less memory than these would be a reason to ask.
     Likewise one whose id states its memory beside others that do not, as a maker's build for one machine (H100 SXM 64GB).
     """
+    sold = [number for number in found if facts(number)["id"] in _AS_SOLD]
+    if len(sold) == 1:
+        others = [facts(number)["id"] for number in found if number != sold[0]]
+        return sold[0], f"gpu: {name} is read as {facts(sold[0])['id']}, as sold; others are {' and '.join(others)}"
     found = [number for number in found if not _states_memory(facts(number)["id"])] or found
     entries = {number: facts(number) for number in found}
     if len({_formless(entry["id"]) for entry in entries.values()}) > 1 or not all(
