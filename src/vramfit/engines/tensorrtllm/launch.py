@@ -156,7 +156,7 @@ def _settings(deployment: Deployment, keys: ServerKeys) -> list[str]:
     """Settings that have no flag: the element type where it is wider or narrower than the stored one, and no graphs."""
     scheme, native = deployment.scheme.id, deployment.model.dtype
     found = [EAGER] if keys.enforce_eager else []
-    if scheme in DTYPES and native in DTYPES and (scheme == "fp32") != (native == "fp32"):
+    if scheme in DTYPES and (scheme == "fp32") != (native == "fp32"):
         found.append(f"{DTYPE}{DTYPES[scheme]}")
     return found
 
