@@ -284,3 +284,15 @@ def test_a_field_without_a_value_is_an_error() -> None:
 
     with pytest.raises(TypeError, match="undeclared"):
         Form(More, (Group((Key("context", "count", ""),), 0),)).fill({"context": 1})
+
+
+@pytest.mark.parametrize("sign", ["\x1c", "\x1f", "\t", " ", "\x85", "\u2003"])
+@pytest.mark.parametrize("place", ["{}5", "5{}", "{}5{}"])
+def test_what_is_taken_for_a_blank_ends_in_no_traceback(sign: str, place: str) -> None:
+    """Python takes 0x1f off a text, and not off a number."""
+    assert parse_value(every_key()["parallel"], place.replace("{}", sign)) == 5
+
+
+def test_a_number_below_zero_is_refused_as_what_it_is() -> None:
+    with pytest.raises(UsageError, match='parallel: "-5" is not a valid value'):
+        parse_value(every_key()["parallel"], "-5")

@@ -107,4 +107,9 @@ def suggestions(kind: str, key: str, container: Container) -> str:
     near = nearest.nearest(key, aliases, {row[0] for row in container.section(f"{kind}_rows")})
     if kind == "model":
         near = nearest.of_size(key, near) or nearest.siblings(key, aliases)
-    return nearest.suggestions(kind, [entry for match in near for entry in ids(container, kind, aliases[match])])
+    found: dict[str, None] = {}
+    for match in near:  # until there are as many as are shown: each is read from the catalogue
+        found.update(dict.fromkeys(ids(container, kind, aliases[match])))
+        if len(found) >= nearest.MAX_SUGGESTIONS:
+            break
+    return nearest.suggestions(kind, found)

@@ -13,6 +13,7 @@ from vramfit.importers.gguf_fields import MOST_LAYERS, Fields
 from vramfit.importers.gguf_layers import COMPRESSION, attention_facts, has_attention, layer_kinds, run_lengths
 from vramfit.importers.gguf_rules import KNOWN, UNMODELLED, WITHOUT_CACHE
 from vramfit.importers.gguf_traits import traits
+from vramfit.importers.header import extent
 from vramfit.importers.source import printable
 from vramfit.quantization.gguf_types import FILE_TYPES
 
@@ -151,7 +152,7 @@ def _latent(fields: Fields, kinds: Sequence[str]) -> dict[str, Any]:
     layer = next((fields.layers.get(i, {}) for i, kind in enumerate(kinds) if kind == "mla"), {})
     rank = layer.get("attn_q_a.weight")
     if rank is not None and len(rank.shape) > 1:
-        mla["query_rank"] = rank.shape[1]
+        mla["query_rank"] = extent(rank.shape, 1)
     width = fields.number("attention.indexer.key_length")
     if width:
         mla["indexer_dim"] = width
@@ -223,14 +224,14 @@ def _networks(fields: Fields, layers: int, notes: list[str]) -> dict[str, Any]:
 def _dense_width(layer: Layer) -> int:
     """Inner width of a layer's dense network, 0 without one."""
     down = layer.get("ffn_down.weight")
-    return down.shape[0] if down is not None and down.shape else 0
+    return extent(down.shape, 0) if down is not None and down.shape else 0
 
 
 def _experts(layer: Layer) -> int:
     """Routed experts of a layer, 0 without any."""
     down = layer.get("ffn_down_exps.weight")
     if down is not None and len(down.shape) > 2:
-        return down.shape[2]
+        return extent(down.shape, 2)
     # Files from before experts were fused have one tensor each.
     return sum(
         [1 for name in layer if name.startswith("ffn_down.") and name.endswith(".weight") and name != "ffn_down.weight"]
@@ -245,10 +246,10 @@ def _mixture(fields: Fields, mixtures: Sequence[int], layers: int, notes: list[s
     moe: dict[str, Any] = {
         "experts": max(_experts(fields.layers[number]) for number in mixtures),
         "active": fields.needed("expert_used_count"),
-        "width": down.shape[0] if down is not None else fields.needed("expert_feed_forward_length"),
+        "width": extent(down.shape, 0) if down is not None else fields.needed("expert_feed_forward_length"),
     }
     if shared is not None and shared.shape:
-        moe["shared_width"] = shared.shape[0]
+        moe["shared_width"] = extent(shared.shape, 0)
     latent = fields.number("moe_latent_size") or fields.number("expert_latent_length")
     if latent:
         moe["latent"] = latent

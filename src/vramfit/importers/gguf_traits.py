@@ -6,6 +6,8 @@ so that files of architectures nobody here has heard of are described as well.
 
 from __future__ import annotations
 
+from vramfit.importers.header import extent
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,10 +81,10 @@ def _attention(layer: Layer, heads: int, head_dim: int) -> dict[str, Any]:
     rows = query.shape[1] if query is not None and len(query.shape) > 1 else heads * head_dim
     found["query_gate"] = rows == 2 * heads * head_dim > 0
     if norm is not None and norm.shape:
-        found["qk_norm"] = "projection" if norm.shape[0] == rows > head_dim else "head"
+        found["qk_norm"] = "projection" if extent(norm.shape, 0) == rows > head_dim else "head"
         found["qk_norm_bias"] = "attn_q_norm.bias" in layer
     if gate is not None and len(gate.shape) > 1:
-        found["head_gate"] = gate.shape[1] == heads
+        found["head_gate"] = extent(gate.shape, 1) == heads
     found["attention_sub_norm"] = "attn_sub_norm.weight" in layer and "attn_q.weight" in layer
     return found
 
@@ -107,14 +109,14 @@ def _residual(layer: Layer, hidden: int) -> dict[str, Any]:
     found: dict[str, Any] = {"layer_scale": "layer_output_scale.weight" in layer}
     streams = layer.get("hc_attn_fn.weight")
     if streams is not None and streams.shape:
-        found["hyper_connections"] = streams.shape[0] // hidden
+        found["hyper_connections"] = extent(streams.shape, 0) // hidden
     for key, name in (("laurel", "laurel_l.weight"), ("per_layer_embedding", "inp_gate.weight")):
         tensor = layer.get(name)
         if tensor is not None and len(tensor.shape) > 1:
-            found[key] = tensor.shape[1]
+            found[key] = extent(tensor.shape, 1)
     scalars = layer.get("ffn_act.weight")
     if scalars is not None and scalars.shape:
-        found["activation_parameters"] = scalars.shape[0]
+        found["activation_parameters"] = extent(scalars.shape, 0)
     return found
 
 
@@ -123,7 +125,7 @@ def _network(dense: Layer, mixture: Layer) -> dict[str, Any]:
     found: dict[str, Any] = {}
     up, down = dense.get("ffn_up.weight"), dense.get("ffn_down.weight")
     if up is not None and down is not None and len(up.shape) > 1:
-        fused = "ffn_gate.weight" not in dense and up.shape[1] == 2 * down.shape[0]
+        fused = "ffn_gate.weight" not in dense and extent(up.shape, 1) == 2 * extent(down.shape, 0)
         found["fused_gate_up"] = fused
         found["gated"] = fused or "ffn_gate.weight" in dense
         found["mlp_bias"] = "ffn_up.bias" in dense
@@ -150,13 +152,13 @@ def _around(tensors: Layer) -> dict[str, Any]:
     for key, name in tables:
         tensor = tensors.get(name)
         if tensor is not None and len(tensor.shape) > 1:
-            found[key] = tensor.shape[1]
+            found[key] = extent(tensor.shape, 1)
     streams = tensors.get("altup_proj.weight")
     if streams is not None and len(streams.shape) > 2:
-        found["altup"] = streams.shape[2] + 1
+        found["altup"] = extent(streams.shape, 2) + 1
     embedding, head = tensors.get("token_embd.weight"), tensors.get("output.weight")
     if embedding is not None and head is not None and len(embedding.shape) == len(head.shape) == 2:
-        found["extra_embeddings"] = max(embedding.shape[1] - head.shape[1], 0)
+        found["extra_embeddings"] = max(extent(embedding.shape, 1) - extent(head.shape, 1), 0)
     found["output_norm"] = "output_norm.weight" in tensors
     found["output_bias"] = "output.bias" in tensors
     found["classifier"] = "cls.output.weight" in tensors

@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def extent(shape: tuple[int, ...], axis: int) -> int:
+    """Extent along an axis; 1 along those that a file leaves out, as ggml has it (``ggml.h``, ``ne``)."""
+    return shape[axis] if axis < len(shape) else 1
+
+
 class FileTensor(Record):
     """One tensor of a model, with the side tensors (scales, zero points, codebooks) that its packing needs."""
 

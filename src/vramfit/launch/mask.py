@@ -7,6 +7,7 @@ of secret scanning that GitHub documents.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MASK = "***"
 LONGEST = 2000
@@ -105,6 +106,7 @@ def _masked(pattern: re.Pattern[str], shown: str, text: str) -> str:
     return pattern.sub(lambda found: found[0] if _is_shown(found[found.re.groups]) else found.expand(shown), text)
 
 
+@lru_cache(maxsize=64)
 def masked(text: str) -> str:
     """Text with every secret replaced by ``***`` and control characters escaped, save line ends and tabs."""
     for number, (pattern, shown) in enumerate(PATTERNS):

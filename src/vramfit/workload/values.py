@@ -96,6 +96,7 @@ PEOPLE = (["user"], ["users"], ["requests"], ["people"], ["sequences"])
 def _integer(key: Key, raw: Any) -> int:
     value = raw
     if isinstance(raw, str):
+        sign = -1 if raw.strip().startswith("-") else 1
         digits = raw.strip().removeprefix("-")
         if key.name == "parallel" and digits.split()[1:] in PEOPLE:
             raw = digits = digits.split()[0]
@@ -104,7 +105,8 @@ def _integer(key: Key, raw: Any) -> int:
             raw = digits = "".join(thousands)
         if not digits.isascii() or not digits.isdecimal():
             raise key.wrong(raw, _expected(key))
-        value = int(raw) if len(digits) < 20 else 2**63
+        # Of the digits alone: what ``strip`` takes for a blank, ``int`` does not (0x1c to 0x1f).
+        value = sign * int(digits) if len(digits) < 20 else 2**63
     if isinstance(value, bool) or not isinstance(value, int) or not key.minimum <= value <= key.maximum:
         raise key.wrong(raw, _expected(key))
     return value
