@@ -63,8 +63,9 @@ def test_what_nothing_reads_is_gone_and_all_else_stays(tmp_path: Path) -> None:
     assert found.co_flags & __future__.annotations.compiler_flag
 
 
-def test_a_module_whose_annotations_are_read_keeps_its_code(tmp_path: Path) -> None:
-    code, found = made(tmp_path / "one.py", SOURCE + "import typer\n")
+@pytest.mark.parametrize("name", ["typer", "pydantic"])
+def test_a_module_whose_annotations_are_read_keeps_its_code(tmp_path: Path, name: str) -> None:
+    code, found = made(tmp_path / "one.py", SOURCE + f"import {name}\n")
     assert found is code
 
 

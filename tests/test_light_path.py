@@ -42,7 +42,7 @@ ALLOWED = {
             ".servers", ".workloads",
         )
     ),
-    *(f"vramfit.engines.transformers{name}" for name in ("", ".estimate", ".launch", ".runners", ".speed", ".training")),
+    *(f"vramfit.engines.transformers{name}" for name in ("", ".estimate", ".launch", ".speed", ".training")),
     *(f"vramfit.launch{name}" for name in ("", ".write")),
     *(f"vramfit.memory{name}" for name in ("", ".activations", ".kv_cache", ".vision", ".weights")),
     *(

@@ -50,3 +50,22 @@ def test_of_too_many_models_the_first_go() -> None:
     assert asked == models
     assert named(models[0]) == id(models[0])
     assert asked == [*models, models[0]]
+
+
+def test_what_was_read_with_a_model_stays_as_long_as_the_model() -> None:
+    """It cannot always be worked out again: tensors of a prediction head, or of a file."""
+
+    @per_model
+    def named(_: Made) -> str:
+        return "worked out"
+
+    model = Made()
+    assert named(model) == "worked out"
+    named.remember(model, "read")
+    others = [Made() for _ in range(_memo.MOST_KEPT + 10)]
+    assert {named(one) for one in others} == {"worked out"}
+    assert named(model) == "read"
+    named.remember(model, "read again")
+    assert (named(model), len(named._given)) == ("read again", 1)
+    del model
+    assert named._given == {}

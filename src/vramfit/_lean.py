@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from vramfit._boot import Member
 
-READS_ANNOTATIONS = "typer"
-"""Name in the source of a module whose functions' annotations and docstrings are read when the program runs."""
+READ_WHOLE = ("typer", "pydantic")
+"""Names in the source of a module whose annotations, docstrings and positions are read when the program runs: pydantic finds
+the texts of a class's fields by the line on which the class begins."""
 
 
 def lean(member: Member, code: CodeType) -> CodeType:
@@ -32,7 +33,7 @@ def lean(member: Member, code: CodeType) -> CodeType:
             text = file.read()
     except OSError:
         return code
-    if state_of(path) != state or READS_ANNOTATIONS in text:
+    if state_of(path) != state or any(name in text for name in READ_WHOLE):
         return code
     tree = ast.parse(text)
     tree.body = [

@@ -5,6 +5,8 @@ The functions stay pure: both are values that nothing changes, so the remembered
 
 from __future__ import annotations
 
+from _weakref import ref
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,29 +25,32 @@ else:
 
 _MISSING: Any = object()
 MOST_KEPT = 4096
-"""Models of which a function keeps the results: more than any question has, and none too many for a program that reads models
-for days. Of more, those go that came first."""
+"""Models of which a function keeps what it worked out: more than any question has, and none too many for a program that reads
+models for days. Of more, those go that came first."""
 
 
 class PerModel(_Base["S", "P", "T"]):
     """Function of a model (or a checkpoint) and more, whose results are remembered.
 
-    The model is kept alive with its results, so that its identity is never another's.
+    The model is kept alive with results that were worked out, so that its identity is never another's; a result that was
+    read with it goes when the model does.
     """
 
     def __init__(self, function: Callable[Concatenate[S, P], T]) -> None:
         self._function = function
         self._known: dict[int, tuple[S, dict[tuple[object, ...], T]]] = {}
+        self._given: dict[int, tuple[ref[S], dict[tuple[object, ...], T]]] = {}
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
 
     def __call__(self, model: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Remembered result, computed at the first call."""
-        entry = self._known.get(id(model))
+        place = id(model)
+        entry = self._known.get(place) or self._given.get(place)
         if entry is None:
             if len(self._known) >= MOST_KEPT:
-                self._forget()
-            entry = self._known[id(model)] = (model, {})
+                del self._known[next(iter(self._known))]
+            entry = self._known[place] = (model, {})
         results = entry[1]
         found: T = results.get(args, _MISSING)
         if found is _MISSING:
@@ -53,14 +58,14 @@ class PerModel(_Base["S", "P", "T"]):
         return found
 
     def remember(self, model: S, result: T) -> None:
-        """Store the result for ``model`` alone that was computed before, with its catalogue entry for instance."""
-        if len(self._known) >= MOST_KEPT:
-            self._forget()
-        self._known.setdefault(id(model), (model, {}))[1][()] = result
+        """Store the result for ``model`` alone that was read with it, from its catalogue entry or its file.
 
-    def _forget(self) -> None:
-        """Drop the results for the model that came first."""
-        del self._known[next(iter(self._known))]
+        It may be more than can be worked out of the model, and stays as long as the model is there.
+        """
+        place = id(model)
+        _, results = self._known.pop(place, None) or self._given.get(place) or (model, {})
+        results[()] = result
+        self._given[place] = (ref(model, lambda _: self._given.pop(place, None)), results)
 
 
 def per_model(function: Callable[Concatenate[S, P], T]) -> PerModel[S, P, T]:

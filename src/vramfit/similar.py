@@ -29,6 +29,11 @@ def begin() -> None:
     similar.cache_clear()
 
 
+def end() -> None:
+    """Look for as many names as are asked for again: the command is over."""
+    _left[0] = None
+
+
 def close(word: str, known: Iterable[str], most: int = 3, cutoff: float = 0.6) -> list[str]:
     """Names that look like a word, the nearest first, at most so many; none where the command has looked for too many."""
     return list(similar(word[:LONGEST], tuple(known), most, cutoff))

@@ -124,13 +124,15 @@ def _spare(path: str | None, asked: object, compile_: Callable[[], bytes]) -> Co
     return in_memory(content)
 
 
-def is_current(key: tuple[object, tuple[Stamp, ...]], asked: object) -> bool:
+def is_current(key: object, asked: object) -> bool:
     """Tell whether a compiled file, by its key, is of what was asked for, and no file that it was made of has changed.
 
-    A module that is new in a room counts once one that was there loads it.
+    A module that is new in a room counts once one that was there loads it. A key of another form is another release's.
     """
-    made_of, stamps = key
-    return made_of == asked and tuple([_stamp(path) for path, _, _ in stamps]) == stamps
+    if not isinstance(key, tuple) or key[:1] != (asked,):
+        return False
+    (stamps,) = key[1:]
+    return bool(tuple([_stamp(path) for path, _, _ in stamps]) == stamps)
 
 
 def stamps_of(data: str, compiled_by: tuple[str, ...] = _ROOMS) -> tuple[Stamp, ...]:

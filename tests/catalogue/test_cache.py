@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="owners and modes are POSIX's")
 
-KEY = ["a key"]
+ASKED = "what was asked for"
+KEY = (ASKED, ())
 SOUND = pack(KEY, {"a": ["sound"]}, {"t": {"x": 1}}, {"r": [{"n": 1}, {"n": 2}]})
 PLANTED = pack(KEY, {"a": ["planted"]}, {"t": {"x": 9}}, {"r": [{"n": 9}, {"n": 9}]})
 
@@ -32,7 +33,7 @@ def opened(path: Path, compiled: list[bytes]) -> object:
         compiled.append(SOUND)
         return SOUND
 
-    return sources._fresh(str(path), KEY, compile_) or sources._spare(str(path), KEY, compile_)
+    return sources._fresh(str(path), ASKED, compile_) or sources._spare(str(path), ASKED, compile_)
 
 
 def section(path: Path, compiled: list[bytes]) -> object:
@@ -150,14 +151,13 @@ def test_a_damaged_length_takes_no_memory(path: Path) -> None:
     """A part of 4 GiB by its index, of a file of some kilobytes."""
     asked: list[int] = []
     file = files._File(str(path), True)
-    read = os.read
 
-    def noted(handle: int, length: int) -> bytes:
+    def noted(handle: int, length: int, start: int) -> bytes:
         asked.append(length)
-        return read(handle, length)
+        return os.pread(handle, length, start)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "read", noted)
+        patch.setattr(files, "pread", noted)
         assert file.read(0, 2**32 - 1) == PLANTED
     assert asked == [len(PLANTED)]
 
@@ -226,3 +226,35 @@ def test_kept_facts_of_a_repository_are_the_users_own(tmp_path: Path) -> None:
 def test_containers_of_this_file_are_sound() -> None:
     assert in_memory(SOUND).section("a") == ["sound"]
     assert in_memory(PLANTED).section("a") == ["planted"]
+
+
+def test_without_reading_at_a_place_the_file_is_read_from_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows."""
+    monkeypatch.setattr(files, "pread", None)
+    assert files._File(str(path), True).read(3, 5) == PLANTED[3:8]
+
+
+@pytest.mark.parametrize(
+    ("key", "current"),
+    [
+        ((ASKED, ()), True),
+        ((ASKED, (("/nowhere", -1, -1),)), True),
+        ((ASKED, (("/nowhere", 1, 1),)), False),
+        (("other", ()), False),
+        (("0.1.0", (("/a", 1, 1),)), False),
+        (["a key"], False),
+        ((), False),
+        (None, False),
+    ],
+)
+def test_a_file_is_current_by_its_key(key: object, current: bool) -> None:
+    assert sources.is_current(key, ASKED) is current
+
+
+def test_a_file_is_current_while_what_it_was_made_of_is(tmp_path: Path) -> None:
+    (tmp_path / "gpus.yaml").write_text("a", encoding="utf-8")
+    stamps = sources.stamps_of(str(tmp_path), ())
+    assert [size for _, size, _ in stamps] == [1, -1]
+    assert sources.is_current((ASKED, stamps), ASKED)
+    (tmp_path / "models.yaml").write_text("b", encoding="utf-8")
+    assert not sources.is_current((ASKED, stamps), ASKED)

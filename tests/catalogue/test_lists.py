@@ -45,7 +45,6 @@ def test_no_popular_model_rests_on_memory() -> None:
     sources = {entry["id"]: entry["sources"] for entry in catalogue().model_entries()}
     recalled = [name for name in popular if {"recalled", "solved"} & set(sources[catalogue().model(name).id])]
 
-    assert "recalled" in sources["whisper-large-v3-turbo"]  # which no copy was found for
-
+    assert any("recalled" in stated for stated in sources.values())  # there are such entries
     assert len(set(popular)) == len(popular) == 150
     assert recalled == []

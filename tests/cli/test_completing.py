@@ -20,7 +20,7 @@ from vramfit.cli.completing import SHELLS, candidates
         (["help", "rec"], ["recommend"]),
         (["check", "-g", "rtx4090-"], ["rtx4090-48gb", "rtx4090-laptop"]),
         (["check", "-g", "2xrtx4090-4"], ["2xrtx4090-48gb"]),
-        (["check", "-g", "rtx4090,l40"], ["rtx4090,l40", "rtx4090,l40s"]),
+        (["check", "-g", "rtx4090,l40"], ["rtx4090,l40", "rtx4090,l40s", "rtx4090,l40g"]),
         (["check", "--gpu=rtx4090-l"], ["--gpu=rtx4090-laptop"]),
         (["check", "-g", "au"], ["auto"]),
         (["check", "4090-l"], ["rtx4090-laptop"]),

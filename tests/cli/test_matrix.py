@@ -112,7 +112,7 @@ def test_what_cannot_be_told_is_a_cell_of_its_own() -> None:
         (2, "ambiguous-name", ["-g", "rtx 3080", "-m", "qwen3-8b"]),
         (2, "unsupported-quant", ["-g", "rtx4090", "-m", "qwen3-8b", "--quant", "q9"]),
         (2, "unsupported-quant", ["-g", "rtx4090", "-m", "qwen3-8b", "--quant", "Q4_K_M", "--engine", "vllm"]),
-        (2, "usage", ["-g", "m4-16gb", "-m", "qwen3-8b", "--engine", "vllm"]),
+        (2, "usage", ["-g", "m4-16gb", "-m", "qwen3-8b", "--engine", "sglang"]),
         (2, "usage", ["-g", "rtx4090", "-m", "qwen3-8b", "--context", "many"]),
         (2, "usage", ["-g", "rtx4090", "-m", "qwen3-8b", "--rows", "3"]),
         (3, "cannot-tell", ["-g", "radeon-780m", "-m", "qwen3-8b"]),

@@ -403,7 +403,7 @@ def test_a_pipeline_of_diffusers_is_refused_with_its_weight(tmp_path: Path) -> N
     (tmp_path / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     ran = vramfit("check", "-g", "rtx4090", "-m", str(tmp_path))
     assert (3, "") == (ran.code, ran.out)
-    assert "is a pipeline whose activations are not modelled yet" in ran.err
+    assert "has activations that are not modelled yet" in ran.err
     shown = json.loads(vramfit("show", str(tmp_path), "--json").out)
     assert [("transformer", models.PARAMETERS), ("vae", models.PARAMETERS)] == [
         (one["name"], one["parameters"]) for one in shown["components"]

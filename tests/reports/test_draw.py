@@ -23,7 +23,7 @@ SIZE = 2000
 LATER = {
     "kv_bytes_per_token", "encoder_tokens", "image_tokens", "file_size", "bits_per_weight", "usable", "speculative",
     "speculative_tokens", "draft_model", "draft_kv_cache_type", "draft_kv_cache_type_v", "draft_gpu_layers",
-    "draft_cpu_moe_layers", "component_offload", "text_encoder", "output_size", "frames",
+    "draft_cpu_moe_layers", "component_offload", "text_encoder", "output_size", "frames", "vae_tiling",
 }  # fmt: skip
 """Keys that a version to compare with may not have: it would refuse what has them."""
 

@@ -7,7 +7,16 @@ import sys
 
 from vramfit._record import replace
 from vramfit.checks import Unanswered, answers, exit_code
-from vramfit.cli.options import FILE_FORMATS, FORMATS, HERE, OUTPUT_OPTIONS, own_settings, timeout_seconds
+from vramfit.cli.options import (
+    FILE_FORMATS,
+    FORMATS,
+    HERE,
+    OUTPUT_OPTIONS,
+    exit_codes,
+    last_exit_code,
+    own_settings,
+    timeout_seconds,
+)
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import SHARED
 from vramfit.errors import CannotTell, UsageError, VramfitError
@@ -36,21 +45,8 @@ STDOUT = "-"
 AUTO = "auto"
 """Word for this machine's GPUs, its RAM, and what others hold of its GPUs."""
 
-_codes: list[int] = []
-"""Exit code of each deployment answered so far; that of the last one may still change with its rows."""
-
 _files: list[FileReport] = []
 """Report on the files that were asked about; empty where none was."""
-
-
-def note_exit_code(code: int) -> None:
-    """Count a code among those of what was answered."""
-    _codes.append(code)
-
-
-def last_exit_code() -> int:
-    """Exit code for what was answered before the reader of stdout went away."""
-    return max(_codes, default=0)
 
 
 def run(values: Mapping[str, Any]) -> int:
@@ -68,7 +64,7 @@ def answered(
     ``tell(style, keys, output)`` prints the answer in one of ``formats`` and returns the exit code; an error is printed in
     the requested style.
     """
-    _codes.clear()
+    exit_codes.clear()
     _files.clear()
     output = {key.name: values[key.name] for key in (*OUTPUT_OPTIONS, HERE) if key.name in values}
     keys = {name: value for name, value in values.items() if name not in output}
@@ -175,7 +171,7 @@ def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping
 def answers_of(
     keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Report objects in order; ``_codes`` gets the exit code of each deployment."""
+    """Report objects in order; ``exit_codes`` gets the exit code of each deployment."""
     if "command_file" in output:
         from vramfit.cli.command_file import with_command_file
 
@@ -202,7 +198,7 @@ def answers_of(
     from vramfit.cli.files import FileReport
 
     files = FileReport(
-        _codes,
+        exit_codes,
         rows,
         str(output.get("fail_on", "")),
         any_row=bool(output.get("any")),
@@ -242,7 +238,7 @@ def rows_of(
             from vramfit.report.unknown import unknown_object
 
             reached.append(False)
-            _codes[len(_codes) - (len(reached) > 1) :] = [CannotTell.exit_code]
+            exit_codes[len(exit_codes) - (len(reached) > 1) :] = [CannotTell.exit_code]
             yield _noted(show(unknown_object(checked), checked), notes)
             continue
         if command is not None:
@@ -251,7 +247,7 @@ def rows_of(
             check_spread(command, raw, len(checked.answer.deployment.gpus))
         reached.append(checked.answer.reached)
         code = exit_code(reached, any_row=bool(output.get("any")), first_only="quant" not in request)
-        _codes[len(_codes) - (len(reached) > 1) :] = [code]
+        exit_codes[len(exit_codes) - (len(reached) > 1) :] = [code]
         if found is not None:
             found.append(checked)
         one = estimate_object(checked)

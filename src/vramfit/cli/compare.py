@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vramfit.cli.check import answered, catalogue_of, in_place, last_exit_code, rows_of
-from vramfit.cli.options import output_options, own_settings
+from vramfit.cli.check import answered, catalogue_of, in_place, rows_of
+from vramfit.cli.options import last_exit_code, output_options, own_settings
 from vramfit.cli.printing import print_report
 from vramfit.engines.keys import every_key
 from vramfit.errors import CannotTell, UsageError, VramfitError

@@ -73,11 +73,8 @@ _read_bytes = [0]
 
 
 def begin() -> None:
-    """Count the bytes of a command's files, and the names that it misspells, anew."""
-    from vramfit.similar import begin as none_sought
-
+    """Count the bytes of a command's files anew."""
     _read_bytes[0] = 0
-    none_sought()
 
 
 def read_text(path: str, hint: str = "give a YAML file, or - for stdin") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.check import note_exit_code
+from vramfit.cli.options import exit_codes
 from vramfit.launch.mask import one_line
 from vramfit.report import error_document
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) -> int:
     """Print an error as one line and a hint on stderr (as JSON also on stdout); returns its exit code."""
-    note_exit_code(error.exit_code)
+    exit_codes.append(error.exit_code)
     message, hint = one_line(error.message), None if error.hint is None else one_line(error.hint)
     if as_json:
         from vramfit.render.json import write

@@ -121,6 +121,14 @@ SETTINGS, VARIABLES = "config.yaml", "VRAMFIT_"
 HERE = Key("here", "switch", "the models that this disk holds, in the place of the catalogue's")
 """An option of commands that go through many models."""
 
+exit_codes: list[int] = []
+"""Exit code of each deployment that a command has answered or refused so far; that of the last may still change with its rows."""
+
+
+def last_exit_code() -> int:
+    """Exit code for what was answered before the reader of stdout went away."""
+    return max(exit_codes, default=0)
+
 
 def long_flag(key: Key) -> str:
     """Spell the long flag of a key: ``--kv-cache-type`` for ``kv_cache_type``."""

@@ -162,7 +162,7 @@ def _dispatch(arguments: list[str]) -> int:
 def _close_stdout() -> int:
     """Handle a reader that went away (``| head -1``): say nothing, and keep the interpreter from reporting it at
     exit."""
-    from vramfit.cli.check import last_exit_code
+    from vramfit.cli.options import last_exit_code
 
     _discard(sys.stdout)
     return last_exit_code()

@@ -88,5 +88,5 @@ def test_matrices_split_over_cards_are_not_fitted() -> None:
 
 
 def test_other_engines_do_not_choose() -> None:
-    with pytest.raises(UsageError, match="vllm does not choose a context by itself"):
-        chosen(gpu="rtx4090", model="qwen3-8b", engine="vllm", quant="bf16", gpu_layers="all")
+    with pytest.raises(UsageError, match="sglang does not choose a context by itself"):
+        chosen(gpu="rtx4090", model="qwen3-8b", engine="sglang", quant="bf16", gpu_layers="all")

@@ -124,10 +124,6 @@ class Vllm(Server[Cards, ServerKeys]):
             return View(cards, (Share(0, 0, 0),) * len(gpus))
         return View(cards, each(context_share, gpus))
 
-    def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
-        """Return True but on Apple's GPUs, which a plug-in runs whose memory was not measured."""
-        return all(gpu.vendor != "apple" for gpu in gpus)
-
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
         """Remark that the memory of the plug-in for Apple's GPUs is taken to be vLLM's, where one is asked."""
         if deployment.gpus[0].vendor != "apple":
