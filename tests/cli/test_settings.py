@@ -82,7 +82,7 @@ def test_what_counts_more(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_pat
     [
         ("llama.cpp", ("-g", "rtx4090", "-m", "qwen3-8b", "--quant", "Q4_K_M")),
         ("ollama", ("-g", "rtx4090", "-m", "qwen3:8b")),
-        ("transformers", ("-g", "rtx4090", "-m", "qwen3-8b", "--platform", "windows")),
+        ("vllm", ("-g", "m3-max-64gb", "-m", "qwen3-8b")),
         ("transformers", ("-g", "rtx4090", "-m", "qwen3-8b", "--task", "lora")),
         ("vllm", ("-g", "rtx4090", "-m", "qwen3-8b", "--quant", "int4")),
     ],

@@ -11,6 +11,7 @@ from tests.properties.graphs import graphs
 from tests.reports.listed import Listed
 from vramfit.answer import Answer, answer
 from vramfit.engines.keys import parse_request
+from vramfit.engines.llamacpp.placement import parts_of
 from vramfit.engines.resolve import resolve
 from vramfit.entries.listing import engine_objects, gpu_objects, model_objects, quant_objects
 from vramfit.errors import VramfitError
@@ -44,6 +45,8 @@ class Measures:
     """Tokens that a sequence may hold."""
     graph: Graphs | None
     """Tensors of llama.cpp's graph; None of other engines."""
+    lazy_bytes: int = 0
+    """Bytes of a table that llama.cpp leaves in the file."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,13 @@ def measures(found: Answer, host: bool = False) -> Measures:
     step = found.estimate.settings.get("max_batched_tokens")
     return Measures(
         parts(found, host), spread, needs(found, host)["high"], getattr(work.own, "ubatch", None), step, work.context,
-        graphs(found),
+        graphs(found), _lazy_bytes(found),
     )  # fmt: skip
+
+
+def _lazy_bytes(found: Answer) -> int:
+    deployment = found.deployment
+    return parts_of(deployment.checkpoint).lazy_bytes if deployment.engine in ("llama.cpp", "ollama") else 0
 
 
 def _devices(found: Answer, host: bool) -> tuple[DeviceMemory, ...]:

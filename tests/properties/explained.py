@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tests.properties.graphs import Graphs
 
 
+COMPRESSED = ("w4a16", "w8a8", "w8a16")
+"""Schemes of compressed-tensors, as names of repositories and quantizations have them."""
+
+
 @dataclass(frozen=True)
 class Explanation:
     """One thing that an engine does, and the violations that it explains."""
@@ -81,7 +85,8 @@ EXPLANATIONS = (
         "with layers, experts or the cache in RAM the graph is cut into pieces by where each operation runs, and what runs on"
         " the CPU then needs no buffer on the GPU: more scores, cells or sequences may move an operation there",
         "ggml-org/llama.cpp ggml/src/ggml-backend.cpp ggml_backend_sched_split_graph",
-        LLAMA, ("flash", "cache", "context", "parallel", "ubatch", "layers", "experts", "class", "scheme", "bits", "images"),
+        LLAMA,
+        ("flash", "cache", "context", "parallel", "ubatch", "layers", "experts", "class", "scheme", "bits", "images", "kv_bytes"),
         ("compute", "overhead"), _partly_in_ram, _graphs(lambda before, after: before.host_steps != after.host_steps),
     ),
     Explanation(
@@ -100,8 +105,14 @@ EXPLANATIONS = (
         "tensors are put into the smallest hole that holds them, and the buffer is as large as the highest end: larger tensors"
         " may fall into other holes; no fewer bytes are needed at once",
         "ggml-org/llama.cpp ggml/src/ggml-alloc.c ggml_dyn_tallocr_alloc",
-        LLAMA, ("flash", "cache", "context", "parallel", "ubatch", "layers", "class", "scheme", "bits", "images"),
+        LLAMA, ("flash", "cache", "context", "parallel", "ubatch", "layers", "class", "scheme", "bits", "images", "kv_bytes"),
         ("compute", "overhead"), between=_graphs(lambda before, after: after.live_bytes >= before.live_bytes),
+    ),
+    Explanation(
+        "a table of more than 4 GiB (n-grams, embeddings by layer) stays in the file, of which a larger file has more",
+        "ggml-org/llama.cpp pull request 27742 (--lazy-mode auto)",
+        LLAMA, ("file_size", "class", "scheme", "bits"), ("weights", "compute", "overhead"),
+        between=lambda before, after: after.lazy_bytes > before.lazy_bytes,
     ),
     Explanation(
         "products that do not depend on each other are computed together if at most 20 nodes lie between them; caches of"
@@ -151,9 +162,9 @@ EXPLANATIONS = (
     ),
     Explanation(
         "as much of the network is loaded as the activations leave room for, and the rest waits in RAM: what needs more"
-        " room for activations has fewer weights on the card",
+        " room for activations has fewer weights on the card, and another component may be the largest then",
         "Comfy-Org/ComfyUI comfy/model_management.py load_models_gpu",
-        ("comfyui",), ("parallel", "frames", "output_size"), ("weights",),
+        ("comfyui",), ("parallel", "frames", "output_size"), ("weights", "compute"),
         lambda raw: raw.get("component_offload", "partial") == "partial",
     ),
     Explanation(
@@ -167,6 +178,13 @@ EXPLANATIONS = (
         " of the columns with outliers",
         "bitsandbytes-foundation/bitsandbytes bitsandbytes/autograd/_functions.py MatMul8bitLt",
         ("transformers",), ("class", "scheme"), ("compute", "overhead"),
+    ),
+    Explanation(
+        "weights in compressed-tensors are unpacked to 16 bits at the first forward pass, and need more than 8-bit weights that"
+        " stay so",
+        "vllm-project/compressed-tensors 0.20.1 compressors/model_compressors/model_compressor.py add_decompress_hook",
+        ("transformers",), ("class", "scheme", "bits"), ("weights", "compute", "overhead"),
+        lambda raw: any(name in f"{raw.get('model')} {raw.get('quant')}".lower() for name in COMPRESSED),
     ),
     Explanation(
         "8-bit matrices are multiplied with 8-bit copies of the activations, which are made beside them",

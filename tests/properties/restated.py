@@ -33,6 +33,8 @@ SERVED = ("vllm", "sglang", "tensorrt-llm", "mlx")
 """Engines whose commands do not say how many requests there are."""
 UNWRITTEN = ("fp4", "fp4-single", "int8", "nf4-single")
 """Schemes of bitsandbytes whose names mean others in the name of a file: FP4 is NVFP4 there, INT8 any 8 bits."""
+SHARE_STEP = 0.001
+"""Step of a share of the memory as a command states it: SGLang itself rounds ``mem_fraction_static`` to three digits."""
 KEPT_WIDE = ("exllamav2", "exllamav3")
 """Engines whose commands load plain weights as they are stored, and one request at a time."""
 
@@ -80,7 +82,7 @@ def misspelled(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
     changes = {key: value for key, value in keys.items() if value != raw[key]}
     if not isinstance(again, tuple):
         yield Violation("spelling: refused", raw, changes, str(again))
-    elif _said(again[0]) != _said(found):
+    elif not _is_said(found, again[0]):
         yield Violation("spelling: another answer", raw, changes, f"{_said(found)}, {_said(again[0])}")
 
 
@@ -129,7 +131,7 @@ def unread(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
     again = asker.answers(keys)
     if not isinstance(again, tuple):
         yield Violation("command: refused", raw, {}, f"{again}: {text}")
-    elif _said(again[0]) != _said(found):
+    elif not _is_said(found, again[0]):
         yield Violation("command: another answer", raw, {}, f"{_said(found)}, {_said(again[0])}: {text}")
 
 
@@ -157,6 +159,18 @@ def _slowed(raw: Raw, more: Raw, rate: str, slow: Any, fast: Any) -> Iterator[Vi
         yield Violation("bandwidth: speed unknown", raw, more, f"{rate}: {slow}, {fast}")
     elif slow is not None and any(slow[bound] > fast[bound] for bound in ("low", "expected", "high")):
         yield Violation("bandwidth: slower", raw, more, f"{rate}: {slow}, {fast}")
+
+
+def _is_said(found: Answer, again: Answer) -> bool:
+    """Whether an answer is that to the command of another, but for the room, which follows a share of three digits.
+
+    Where the engine does not start, its command is not one to run, and only that it does not start is compared.
+    """
+    if found.verdict.word == again.verdict.word == "unsupported":
+        return True
+    (word, need, room), (other, asked, left) = _said(found), _said(again)
+    digits = sum([gpu.memory_bytes for gpu in found.deployment.gpus]) * SHARE_STEP
+    return (word, need) == (other, asked) and (room == left or abs((room or 0) - (left or 0)) <= digits)
 
 
 def _said(found: Answer) -> tuple[str, int, int | None]:

@@ -64,7 +64,7 @@ def gpu_aliases(gpus: Iterable[Mapping[str, Any]]) -> AliasTable:
     table = AliasTable()
     for gpu in gpus:
         table.claim(normalise(gpu["id"]), ID, gpu["id"])
-        spellings = [gpu["name"], *gpu.get("aliases", ())]
+        spellings = [gpu["name"], *(gpu.get("aliases") or ())]
         for spelling in spellings:
             table.claim(normalise(spelling), NAME, gpu["id"])
         shortened = [gpu["id"], *spellings]
@@ -73,7 +73,7 @@ def gpu_aliases(gpus: Iterable[Mapping[str, Any]]) -> AliasTable:
         for spelling in shortened:
             for short in short_forms(spelling):
                 table.claim(normalise(short), SHORT, gpu["id"])
-        for driver_name in gpu.get("driver_names", ()):
+        for driver_name in gpu.get("driver_names") or ():
             table.claim(normalise(driver_name), SHARED, gpu["id"])
     return table
 

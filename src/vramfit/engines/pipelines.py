@@ -47,7 +47,6 @@ PIPELINE_KEYS = (
         "flag",
         "diffusers, comfyui: decode in tiles",
         default_text="as the documentation's examples do: for HunyuanVideo, LTX-2 and Mochi",
-        decided=True,
     ),
 )
 GROUPS = (Group(PIPELINE_KEYS, 38),)

@@ -77,7 +77,7 @@ def gaps(facts: Facts) -> list[str]:
         return faults if known else ["layers: missing", *faults]
     faults += [f"{field}: missing" for field in ("architecture", "hidden", "vocab", "context") if not facts.get(field)]
     try:
-        words = {word for kind in expand(facts.get("pattern") or "full", facts["layers"]) for word in kind.split("+")}
+        words = {word for kind in expand(_pattern(facts), facts["layers"]) for word in kind.split("+")}
     except ValueError as error:
         return [*faults, f"pattern: {error}"]
     unknown = words.difference(KINDS, FEED_FORWARD_KINDS)
@@ -92,11 +92,17 @@ def gaps(facts: Facts) -> list[str]:
     return [*faults, *_mixture(facts.get("moe"))]
 
 
+def _pattern(facts: Facts) -> str:
+    """Layer pattern of a merged mapping; an empty one is none, which is a fault."""
+    stated = facts.get("pattern")
+    return "full" if stated is None else str(stated)
+
+
 def _mixture(moe: Facts | None) -> list[str]:
     """Find missing and contradictory fields of a mixture of experts."""
     if moe is None:
         return []
-    lacking = [f"moe.{field}: missing" for field in ("experts", "active", "width") if field not in moe]
+    lacking = [f"moe.{field}: missing" for field in ("experts", "active", "width") if moe.get(field) is None]
     if not lacking and moe["active"] > moe["experts"]:
         return [f"moe.active: {moe['active']} exceeds experts ({moe['experts']})"]
     return lacking

@@ -64,9 +64,19 @@ def check(text: bytes, name: str, under: Mapping[str, Mapping[str, Any]], *, nee
     findings += [Finding("shape", fault) for fault in subject.shape_faults if fault.field not in refused]
     for rule in RULES:
         if rule.kind == kind and (rule.needed or not needed_only):
-            findings += [Finding(rule.name, fault) for fault in rule.faults(subject) if fault.field not in refused]
+            findings += [Finding(rule.name, fault) for fault in _faults(rule, subject) if fault.field not in refused]
     findings.sort(key=lambda finding: (finding.fault.line, finding.fault.column))
     return Checked(document, subject, findings)
+
+
+def _faults(rule: Rule, subject: GpuSubject | ModelSubject) -> list[Fault]:
+    """Faults by one rule; none where it stumbles over a value that was refused before, of which nothing is left to judge."""
+    try:
+        return list(rule.faults(subject))
+    except (TypeError, ValueError, ArithmeticError, LookupError):
+        if subject.shape_faults or subject.document.faults:
+            return []
+        raise
 
 
 def _kind(document: Document) -> tuple[str, Fault | None]:

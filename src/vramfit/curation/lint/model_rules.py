@@ -50,7 +50,7 @@ def size_in_name(subject: ModelSubject) -> Iterator[Fault]:
     for number, facts in subject.entries:
         model = model_of(facts)
         stated = model.nominal_billions
-        if stated is None or model.components:
+        if not stated or model.components:
             continue
         counted = parameters(model) / 1e9
         if not least <= counted / stated <= most:

@@ -34,7 +34,9 @@ def duplicate_model_id(subject: ModelSubject) -> Iterator[Fault]:
 @rule("gpus")
 def alias_clash(subject: GpuSubject) -> Iterator[Fault]:
     """An id, name or alias that another entry has too."""
-    yield from _clashes(subject, gpu_aliases, lambda gpu: [gpu["id"], gpu["name"], *gpu.get("aliases", ())], normalise)
+    yield from _clashes(
+        subject, gpu_aliases, lambda gpu: [gpu["id"], gpu["name"], *(gpu.get("aliases") or ())], normalise
+    )
 
 
 @rule("models")

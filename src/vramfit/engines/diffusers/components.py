@@ -23,7 +23,7 @@ BITS = {
     "int8": 8.0, "nf4": 4.127, "fp4": 4.127, "fp8": 8.0, "torchao-int8": 8.0, "torchao-int4": 4.5, "nvfp4": 4.5,
     "Q8_0": 8.5, "Q6_K": 6.5625, "Q5_1": 6.0, "Q5_0": 5.5, "Q5_K": 5.5, "Q4_1": 5.0, "Q4_0": 4.5, "Q4_K": 4.5,
     "IQ4_XS": 4.25, "IQ4_NL": 4.5, "Q3_K": 3.4375, "Q2_K": 2.625, "nf4-single": 4.5, "fp4-single": 4.5,
-    "Q3_K_M": 3.7, "Q4_K_M": 5.0, "Q5_K_M": 5.73,
+    "Q3_K_M": 3.7, "Q4_K_M": 5.0, "Q5_K_M": 5.73, "F16": 16.0, "BF16": 16.0,
 }  # fmt: skip
 """Bits of a weight by the beginning of a scheme's id: those of GGUF's blocks (ggml ``ggml-common.h``), of NF4 with one
 scale for 64 weights or two (QLoRA, arXiv 2305.14314), of a byte with a scale for each row or matrix. The medium mixes

@@ -123,9 +123,7 @@ def estimate(job: Job[Traits, PipelineKeys], usual_offload: str, fixed: tuple[st
     waiting = sum(sizes.values()) - largest.weights_bytes
     host = NOTHING if not waiting else DeviceMemory("host", waiting, 0, 0, 0, waiting, waiting)
     width, height, frames = output_of(job)
-    settings = {
-        "component_offload": offload, "output_size": (width, height), "frames": frames, "vae_tiling": tiled(job),
-    }  # fmt: skip
+    settings = {"component_offload": offload, "output_size": (width, height), "frames": frames}
     notes = _notes(job, offload)
     if found != unfitted:
         notes.append(PARTLY)
