@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -41,3 +42,17 @@ def test_a_name_without_a_size_is_no_size(name: str) -> None:
 
 def test_other_names_may_be_cleared() -> None:
     assert lay(json.dumps({"gpus": [GPU]}).encode())
+
+
+@pytest.mark.parametrize("word", ["24gb", "sxm", "laptop", "geforce", "generation", "ti"])
+@pytest.mark.parametrize("kind", ["gpus", "models"])
+def test_a_name_of_one_word_again_and_again_is_read_at_once(kind: str, word: str) -> None:
+    """Short forms leave words out and turn them round, whose number is a factorial."""
+    name = " ".join([word] * 60)
+    entry = {"gpus": {"id": "rtx4090", "aliases": [name]}, "models": {**MODEL, "name": f"Kin 8B {name}"}}[kind]
+    began = time.process_time()
+    try:
+        lay(json.dumps({kind: [entry]}).encode())
+    except CatalogueError as refused:
+        assert refused.message
+    assert time.process_time() - began < 2

@@ -78,8 +78,15 @@ def gpu_aliases(gpus: Iterable[Mapping[str, Any]]) -> AliasTable:
     return table
 
 
+MOST_QUALIFIERS, MOST_CHOICES = 4, 8
+"""Sizes and forms, and words that may be left out, of a name that has short forms: their number grows with the factorial of the
+former and is doubled by each of the latter. Names of cards have three and five at most."""
+
+
 def short_forms(spelling: str) -> set[str]:
     """Shorter ways to write a GPU's name, by leaving out memory size, form factor, generation or brand.
+
+    A name of more such words than any card has is its own short form alone.
 
     >>> sorted(short_forms("Tesla V100-PCIE"))
     ['tesla v100', 'tesla v100 pcie']
@@ -98,6 +105,8 @@ def short_forms(spelling: str) -> set[str]:
             choices.append((word, _ABBREVIATED[word]))
         else:
             choices.append((word,))
+    if len(qualifiers) > MOST_QUALIFIERS or len([one for one in choices if len(one) > 1]) > MOST_CHOICES:
+        return {" ".join(words)}
     cores = {" ".join(filter(None, combination)) for combination in itertools.product(*choices)}
     cores |= {_GLUED_BRAND.sub("", core) for core in cores}
     ends = {
