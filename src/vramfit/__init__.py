@@ -98,7 +98,7 @@ def __dir__() -> list[str]:
 GC_THRESHOLD = 100_000
 """Allocations before a collection, instead of 700: bounds memory in a long file of deployments, never runs in one."""
 INTERRUPTED = 130
-"""Exit code of a command that a user ends before it is run, or behind it."""
+"""Exit code of a command that a user ends."""
 
 
 def main(argv: "Sequence[str] | None" = None) -> int:

@@ -71,10 +71,10 @@ FEWEST_WORDS = 2
 """Words of the shortest id that is looked for: a generation and a size."""
 
 
-def base_reading(name: str, known: Callable[[str], bool], ids: Sequence[str] = ()) -> Reading | None:
+def base_reading(name: str, known: Callable[[str], bool], ids: Callable[[], Sequence[str]] = tuple) -> Reading | None:
     """Reading of a fine-tune's name as that of its base; None where the words do not tell it.
 
-    ``known`` says whether the catalogue has exactly one entry of a name; ``ids`` are those of all its models.
+    ``known`` says whether the catalogue has exactly one entry of a name; ``ids`` gives those of all its models.
     """
     text, _, chosen = name.strip().partition("@")[0].partition(":")
     text = file_reading(text) or text
@@ -84,7 +84,7 @@ def base_reading(name: str, known: Callable[[str], bool], ids: Sequence[str] = (
     words = _spelt_out(words)
     cut = divided([*words, *packing])
     if cut is not None:
-        return _of_cut(cut, [*words, *packing], owner, known, ids)
+        return _of_cut(cut, [*words, *packing], owner, known, ids())
     return _reading(words, packing, owner, known)
 
 

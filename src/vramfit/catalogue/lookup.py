@@ -277,8 +277,10 @@ class Catalogue(Listings):
         """Reading of a fine-tune's name as that of its base (``derivatives``); None where the words do not tell it."""
         from vramfit.catalogue.derivatives import base_reading
 
-        rows = self._container.section("model_rows")
-        found = base_reading(name, lambda run: isinstance(self._alias(run), int), [row[0] for row in rows])
+        def all_ids() -> list[str]:
+            return [row[0] for row in self._container.section("model_rows")]
+
+        found = base_reading(name, lambda run: isinstance(self._alias(run), int), all_ids)
         if found is not None and found.cut is not None:
             self._cuts[name] = found.cut
         return found

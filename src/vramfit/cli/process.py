@@ -6,6 +6,8 @@ import atexit
 import os
 import sys
 
+from vramfit import INTERRUPTED
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from vramfit._finder import CompiledFinder
 
 BUG_EXIT_CODE = 70
-INTERRUPTED_EXIT_CODE = 130
 OUTPUT_EXIT_CODE = 4
 EARLY = ("-h", "--help", "help", "-V", "--version", "completion", "__complete")
 """First words of lines that are answered before any command is looked for."""
@@ -53,7 +54,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         code = _unwritten(error)
     except KeyboardInterrupt:
-        code = INTERRUPTED_EXIT_CODE
+        code = INTERRUPTED
     except Exception as error:  # the last guard: a bug is one line and exit 70
         code = _bug(error)
     return code

@@ -79,13 +79,13 @@ def of_one_build(gpus: tuple[Gpu, ...]) -> str | None:
 
     GPUs that a user describes are taken to be of the vendor of the others.
     """
-    kinds: dict[tuple[str, bool], Gpu] = {}
+    builds: dict[tuple[str, bool], Gpu] = {}
     for gpu in gpus:
         if gpu.vendor != "custom":
-            kinds.setdefault((gpu.vendor, accelerators(gpu)), gpu)
-    if len(kinds) < 2:
+            builds.setdefault((gpu.vendor, accelerators(gpu)), gpu)
+    if len(builds) < 2:
         return None
-    first, second, *_ = kinds.values()
+    first, second, *_ = builds.values()
     return (
         "one build of PyTorch runs the GPUs of one vendor: CUDA's, ROCm's and XPU's are packages of their own, and these are"
         f" {described(first)} and {described(second)} (pytorch.org get-started/locally)"
@@ -113,6 +113,10 @@ def below(major: int, minor: int) -> Test:
         return own is not None and own < (major, minor)
 
     return test
+
+
+without_bfloat16 = below(8, 0)
+"""Test for CUDA cards that do not compute in bfloat16."""
 
 
 def since_capability(major: int, minor: int) -> Test:

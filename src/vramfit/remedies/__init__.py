@@ -168,8 +168,8 @@ class Question:
         self.base: dict[str, object] = {}
         self.first = asked
         """Answer to the deployment as it was requested, whatever ``base`` changes."""
-        self.smaller: list[ModelRow] | None = None
-        """Rows of smaller models; None until ``models`` has searched."""
+        self.smaller: dict[tuple[str, str], list[ModelRow]] = {}
+        """Rows of smaller models by maker and family; empty until ``models`` has searched."""
         self.file: tuple[int, int] | None = None
         """Bytes on each GPU of a GGUF file that was estimated whole, and the room it left: others are predicted from
         these."""
@@ -218,6 +218,10 @@ class Question:
     def states(self, key: str) -> bool:
         """Tell whether the request states a value of a key."""
         return self._request.get(key) is not None
+
+    def sharded(self) -> tuple[Changes, str]:
+        """Changes that divide the states of a fine-tuning over its GPUs, by the key that the request uses, and their name."""
+        return ({"zero_stage": 3}, "ZeRO stage 3") if self.states("zero_stage") else ({"sharding": "fsdp"}, "FSDP")
 
     def improves(self, found: Answer | None) -> bool:
         """Tell whether an answer fits, or reaches the requested level if the first answer does not."""

@@ -107,9 +107,8 @@ def _spread(question: Question, gpu: str, count: int) -> tuple[dict[str, object]
         changes |= {"tensor_parallel": count, "pipeline_parallel": 1}
     if count == 1 or work.task == "inference" or work.training.sharding != "none":
         return changes, ""
-    if question.states("zero_stage"):
-        return {**changes, "zero_stage": 3}, " with ZeRO stage 3"
-    return {**changes, "sharding": "fsdp"}, " with FSDP"
+    shard, name = question.sharded()
+    return {**changes, **shard}, f" with {name}"
 
 
 def _interconnect(after: Answer, card: Gpu) -> str:

@@ -10,6 +10,7 @@ from vramfit.engines import engine, names
 from vramfit.engines.workloads import DEFAULT_CONTEXT_TOKENS
 from vramfit.quantization import find_scheme
 from vramfit.remedies import QUALITY_BANDS, UNKNOWN_QUALITY_BAND, Proposal
+from vramfit.training.profile import LEANEST, trains_leanest
 from vramfit.units import billions, gib
 from vramfit.workload.common import CLASSES
 
@@ -42,12 +43,6 @@ SHARES = {"int8": 0.5, "int4": 0.25}
 QLORA_SHARE = 0.27
 """Least share of 16-bit weights that NF4 weights take: 4.13 bits per weight, the rest being embeddings and norms."""
 QLORA: Changes = {"task": "qlora", "quant": "nf4"}
-QUICK = "unsloth"
-"""Trainer of the least memory on one GPU (``vramfit.training.trainers``)."""
-QUICK_VENDORS = ("nvidia", "custom")
-"""Vendors on whose GPUs it is proposed."""
-QUICK_CAPABILITY = (7, 0)
-"""Least compute capability that it supports (unslothai/unsloth ``README.md``, "NVIDIA GPUs since 2018+")."""
 COMFORTABLE_BAND = QUALITY_BANDS["small"]
 """Worst band of quality in which a model goes before the next smaller one in a better."""
 
@@ -76,7 +71,7 @@ def tuned(question: Question) -> Iterator[Proposal]:
     share = QLORA_SHARE * 2 / _bytes_per_weight(question)
     forms: list[Form] = [({**QLORA, "engine": tuner}, "QLoRA")]
     if may_train_quickly(question):
-        forms.append(({**QLORA, "trainer": QUICK, "engine": tuner}, "QLoRA and Unsloth"))
+        forms.append(({**QLORA, "trainer": LEANEST, "engine": tuner}, "QLoRA and Unsloth"))
 
     def proposal(row: ModelRow, form: Form) -> Proposal | None:
         after = question.attempt({"model": row.id, **form[0]})
@@ -141,30 +136,24 @@ def _trainings(question: Question) -> list[Form]:
     if work.task == "lora":
         found.append((QLORA, " with QLoRA"))
     if may_train_quickly(question):
-        quick: Changes = {**(QLORA if work.task == "qlora" else {}), "trainer": QUICK}
+        quick: Changes = {**(QLORA if work.task == "qlora" else {}), "trainer": LEANEST}
         found.append((quick, " with Unsloth"))
         if work.task == "lora":
-            found.append(({**QLORA, "trainer": QUICK}, " with QLoRA and Unsloth"))
+            found.append(({**QLORA, "trainer": LEANEST}, " with QLoRA and Unsloth"))
     return found
 
 
 def lighter(keys: Request, gpus: tuple[Gpu, ...]) -> tuple[Changes, ...]:
     """Settings for fine-tuning in less memory, where the keys of a request leave them open, the least memory last."""
     scales: Changes = {"quant": QLORA["quant"]} if keys["task"] == "qlora" and "quant" not in keys else {}
-    quick: Changes = {**scales, "trainer": QUICK} if "trainer" not in keys and _is_quick(gpus) else {}
+    quick: Changes = {**scales, "trainer": LEANEST} if "trainer" not in keys and trains_leanest(gpus) else {}
     return tuple([changes for changes in (scales, quick) if changes])
 
 
 def may_train_quickly(question: Question) -> bool:
     """Return True if the trainer of the least memory may stand in for another on the GPU."""
     before = question.asked.deployment
-    return before.workload.training.trainer != QUICK and _is_quick(before.gpus)
-
-
-def _is_quick(gpus: tuple[Gpu, ...]) -> bool:
-    if len(gpus) > 1 or gpus[0].vendor not in QUICK_VENDORS:
-        return False
-    return (gpus[0].compute_capability or QUICK_CAPABILITY) >= QUICK_CAPABILITY
+    return before.workload.training.trainer != LEANEST and trains_leanest(before.gpus)
 
 
 def _replaced(question: Question, kind: str, row: ModelRow, form: Form) -> Proposal | None:
@@ -282,7 +271,7 @@ def _related(question: Question) -> Iterator[list[ModelRow]]:
     model = question.asked.deployment.model
     name = model.id if model.origin is None else "-".join(model.name.lower().split())
     stem, maker = _stem(name), _maker(name)
-    near = _near_rows(question, maker, model.family)
+    near = _smaller(question, maker, model.family)
     alike = [row for row in near if _maker(row.id) == maker]
     nearest = [row for row in alike if _stem(row.id) == stem]
     yield nearest
@@ -301,23 +290,23 @@ def _others(question: Question, share: float) -> list[ModelRow]:
     known = {row.id for rows in _related(question) for row in rows}
     found = [
         row
-        for row in question.catalogue.smaller_models(model.modality, _most_parameters(question))
+        for row in _smaller(question)
         if row.id not in known and _not_older(row, model) and _may_fit(question, row, share)
     ]
     return sorted(found, key=lambda row: (-row.equivalent_billions, row.id))[:MOST_SIBLINGS]
 
 
-def _near_rows(question: Question, maker: str, family: str) -> list[ModelRow]:
-    """Rows of smaller models of a maker or a family; there are ten times as many of others, which few questions need."""
-    if question.smaller is None:
-        modality = question.asked.deployment.model.modality
-        question.smaller = question.catalogue.smaller_models(modality, _most_parameters(question), maker, family)
-    return question.smaller
+def _smaller(question: Question, maker: str = "", family: str = "") -> list[ModelRow]:
+    """Rows of the models of the same modality with nine tenths of the requested model's parameters at most.
 
-
-def _most_parameters(question: Question) -> float:
-    """Parameters of a model that saves something: nine tenths of the requested one's at most."""
-    return question.asked.deployment.model_parameters * 0.9
+    They are of a maker or a family where these are given: there are ten times as many of others, which few questions need.
+    """
+    if (maker, family) not in question.smaller:
+        before = question.asked.deployment
+        question.smaller[maker, family] = question.catalogue.smaller_models(
+            before.model.modality, before.model_parameters * 0.9, maker, family
+        )
+    return question.smaller[maker, family]
 
 
 def _maker(name: str) -> str:

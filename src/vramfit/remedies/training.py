@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from vramfit.remedies import Proposal
 from vramfit.remedies.combinations import joined
-from vramfit.remedies.models import QLORA, QUICK, may_train_quickly
+from vramfit.remedies.models import QLORA, may_train_quickly
+from vramfit.training.profile import LEANEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ def _halves(question: Question) -> Iterator[tuple[str, Changes, str]]:
     smaller: Changes = {"quant": QLORA["quant"]} if work.task == "qlora" and before.scheme.id != QLORA["quant"] else {}
     words = "" if train.gradient_checkpointing else ", recompute activations"
     if gpus > 1 and train.sharding == "none":
-        shard: Changes = {"zero_stage": 3} if question.states("zero_stage") else {"sharding": "fsdp"}
-        named = "ZeRO stage 3" if "zero_stage" in shard else "FSDP"
+        shard, named = question.sharded()
         yield (
             "engine-setting",
             {**shard, **smaller, **again},
@@ -132,8 +132,8 @@ def _quick(question: Question) -> Changes:
     """Changes that have Unsloth train: its 4-bit weights are NF4 with quantized scales (unsloth ``models/llama.py``)."""
     deployment = question.asked.deployment
     if deployment.workload.task == "qlora" and deployment.scheme.id != QLORA["quant"]:
-        return {"trainer": QUICK, "quant": QLORA["quant"]}
-    return {"trainer": QUICK}
+        return {"trainer": LEANEST, "quant": QLORA["quant"]}
+    return {"trainer": LEANEST}
 
 
 def _shorter(question: Question) -> Iterator[Proposal | None]:

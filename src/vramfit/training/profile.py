@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from vramfit.hardware import Gpu
     from vramfit.training.script import Run
     from vramfit.workload.training import Training
 
@@ -105,6 +106,21 @@ class Trainer(Record):
     def defaults_of(self, task: str, gpus: int) -> dict[str, object]:
         """Values of deployment keys that hold for a task on so many GPUs unless others are stated."""
         return {**self.defaults.get(task, {}), **(self.several.get(task, {}) if gpus > 1 else {})}
+
+
+LEANEST = "unsloth"
+"""Trainer of the least memory on one GPU."""
+LEANEST_VENDORS = ("nvidia", "custom")
+"""Vendors on whose GPUs it is proposed."""
+LEANEST_CAPABILITY = (7, 0)
+"""Least compute capability that it supports (unslothai/unsloth ``README.md``, "NVIDIA GPUs since 2018+")."""
+
+
+def trains_leanest(gpus: tuple[Gpu, ...]) -> bool:
+    """Return True for one GPU that the trainer of the least memory runs on."""
+    if len(gpus) > 1 or gpus[0].vendor not in LEANEST_VENDORS:
+        return False
+    return (gpus[0].compute_capability or LEANEST_CAPABILITY) >= LEANEST_CAPABILITY
 
 
 def find_trainer(name: str) -> Trainer:

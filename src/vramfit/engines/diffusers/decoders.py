@@ -103,6 +103,11 @@ def decoder_of(model: Model) -> Decoder:
     return U_NET if any(one.name.startswith("unet") for one in denoisers) else IMAGE
 
 
+def decodes_in_tiles(model: Model, asked: bool | None) -> bool:
+    """True if the VAE decodes in tiles: where that is asked for, else as the pipeline's documentation does."""
+    return decoder_of(model).tiled if asked is None else asked
+
+
 def usual_size(model: Model) -> tuple[tuple[int, int], int]:
     """Width and height, and frames, that a pipeline makes unasked."""
     for one in model.components:

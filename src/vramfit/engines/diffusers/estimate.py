@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.diffusers.components import ENCODER_BITS, LESS_OF_MIX, is_decoder, is_denoiser, is_text_encoder
-from vramfit.engines.diffusers.decoders import decoder_of, usual_size
+from vramfit.engines.diffusers.decoders import decoder_of, decodes_in_tiles, usual_size
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell
 from vramfit.units import gib
@@ -219,10 +219,15 @@ def output_of(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
     return width, height, job.keys.frames or frames
 
 
+def tokens_of(job: Job[Traits, PipelineKeys]) -> int:
+    """Tokens that the denoiser has of an image or a video."""
+    width, height, frames = output_of(job)
+    return (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
+
+
 def denoising(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
     """Lowest, expected and highest activations of a step of the denoiser; 0 where its width is not known."""
-    width, height, frames = output_of(job)
-    tokens = (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
+    tokens = tokens_of(job)
     row = 2 * width_of(job) * tokens * job.workload.parallel
     scores = scores_bytes(job, tokens)
     return TENSORS_LOW * row, TENSORS * row + SCORES * scores, TENSORS_HIGH * row + SCORES_HIGH * scores
@@ -236,9 +241,8 @@ def scores_bytes(job: Job[Traits, PipelineKeys], tokens: int) -> int:
 
 
 def tiled(job: Job[Traits, PipelineKeys]) -> bool:
-    """True if the VAE decodes in tiles: where the key says so, else as the pipeline's documentation does."""
-    asked = job.keys.vae_tiling
-    return decoder_of(job.model).tiled if asked is None else asked
+    """True if the VAE decodes in tiles."""
+    return decodes_in_tiles(job.model, job.keys.vae_tiling)
 
 
 def decoded(job: Job[Traits, PipelineKeys], in_tiles: bool) -> tuple[int, int, int]:

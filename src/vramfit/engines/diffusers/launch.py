@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.diffusers.components import is_denoiser, is_text_encoder
-from vramfit.engines.diffusers.decoders import DECODERS, decoder_of
+from vramfit.engines.diffusers.decoders import DECODERS, decoder_of, decodes_in_tiles
 from vramfit.engines.naming import repository
 
 TYPE_CHECKING = False
@@ -58,7 +58,7 @@ def command(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> s
         lines += [f"p.{one.name}.{CAST}" for one in denoisers]
     if keys.text_encoder == "fp8":
         lines += [f"diffusers.hooks.apply_layerwise_casting(p.{one}, {CASTS})" for one in names if is_text_encoder(one)]
-    if decoder_of(deployment.model).tiled if keys.vae_tiling is None else keys.vae_tiling:
+    if decodes_in_tiles(deployment.model, keys.vae_tiling):
         lines.append("p.vae.enable_tiling()")
     lines.append(f"p.{CALLS[keys.component_offload or usual_offload]}")
     lines += _made_of(keys)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.diffusers.components import is_text_encoder
-from vramfit.engines.diffusers.decoders import decoder_of
+from vramfit.engines.diffusers.decoders import decodes_in_tiles
 from vramfit.engines.interface import Setting
 
 TYPE_CHECKING = False
@@ -51,7 +51,7 @@ def settings(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> 
     if modes:
         for form in forms:
             yield _setting(turns, form)
-    tiles = not (decoder_of(deployment.model).tiled if keys.vae_tiling is None else keys.vae_tiling)
+    tiles = not decodes_in_tiles(deployment.model, keys.vae_tiling)
     if tiles:
         yield _setting(None, None, tiles)
         if turns is not None:

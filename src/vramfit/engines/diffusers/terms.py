@@ -11,10 +11,10 @@ from vramfit.engines.diffusers.estimate import (
     component_bytes,
     decoded,
     denoising,
-    output_of,
     pixel_bytes,
     scores_bytes,
     tiled,
+    tokens_of,
     width_of,
 )
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "diffusers 0.42.1 pipelines/pipeline_utils.py"
 TOKENS = "engines/diffusers/estimate.py TENSORS, with its sources"
+READINGS = "engines/diffusers/estimate.py READING, with its source"
 PIXELS = "engines/diffusers/decoders.py DECODERS, with their sources"
 
 
@@ -61,8 +62,7 @@ def account(job: Job[Traits, PipelineKeys], estimate: Estimate, ledger: Ledger) 
 def _activations(job: Job[Traits, PipelineKeys], size: int, ledger: Ledger) -> None:
     """Add the activations of the turn that is the largest: of the denoiser, of the text encoder, or of the VAE."""
     images = job.workload.parallel
-    width, height, frames = output_of(job)
-    tokens = (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
+    tokens = tokens_of(job)
     scores = SCORES * scores_bytes(job, tokens)
     if size == denoising(job)[1]:
         ledger.add(
@@ -80,7 +80,7 @@ def _activations(job: Job[Traits, PipelineKeys], size: int, ledger: Ledger) -> N
         )  # fmt: skip
         return
     ledger.add(
-        "compute", "gpu0", "activations of the text encoder", "read", size, TOKENS,
+        "compute", "gpu0", "activations of the text encoder", "read", size, READINGS,
         "results of all its layers for the prompt, as a share of its weights", read=size,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from vramfit.engines.servers import ranks as ranks_of
 from vramfit.engines.servers import version
 from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, switched, with_quant, with_variables
 from vramfit.engines.sglang.flags import NEUTRAL, REFUSED, UNMODELLED
+from vramfit.engines.support import without_bfloat16
 from vramfit.errors import UsageError
 from vramfit.launch import SWITCH, Flag, Program
 from vramfit.launch.write import line
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 CACHES = {"fp8": "fp8_e4m3"}
 """SGLang's names of cache types that differ from vramfit's."""
-FIRST_BFLOAT16 = (8, 0)
-"""First compute capability with bfloat16."""
 CACHE_OF = {"auto": None, "bfloat16": "bf16"}
 """Cache types by SGLang's names that differ; None for ``auto``, the element type of the model."""
 NEWEST, ATTENTION_COPIES = (0, 5, 23), (0, 5, 20)
@@ -150,8 +149,7 @@ def _checkpoint(deployment: Deployment) -> dict[str, object]:
     Source: ``model_executor/model_runner_components/load_model_utils.py`` ``maybe_downgrade_dtype_for_legacy_gpu``.
     """
     values = checkpoint(deployment)
-    capabilities = [gpu.compute_capability for gpu in deployment.gpus]
-    if values.get("dtype") == "bfloat16" and any(own is not None and own < FIRST_BFLOAT16 for own in capabilities):
+    if values.get("dtype") == "bfloat16" and any(without_bfloat16(gpu) for gpu in deployment.gpus):
         values["dtype"] = "float16"
     return values
 

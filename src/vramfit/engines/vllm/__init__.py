@@ -93,10 +93,10 @@ class Vllm(Server[Cards, ServerKeys]):
         """Make the view of the GPUs: settings according to the first card, and the CUDA context of each."""
         from vramfit.engines.attention_rules import holding
         from vramfit.engines.cuda import context_share, cores_per_multiprocessor, workspace_bytes
+        from vramfit.engines.support import without_bfloat16
         from vramfit.engines.vllm.activations import step_sequences, step_tokens
         from vramfit.engines.vllm.attention import RULES
         from vramfit.engines.vllm.budget import generation, peer_bytes, unified_bytes
-        from vramfit.engines.vllm.element_types import without_bfloat16
         from vramfit.engines.vllm.kv_tables import flashinfer_states
         from vramfit.engines.vllm.release import release
         from vramfit.engines.vllm.weights import mxfp4_kernel

@@ -11,13 +11,13 @@
 from __future__ import annotations
 
 from vramfit._record import replace
+from vramfit.engines.support import without_bfloat16
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate, Job
-    from vramfit.hardware import Gpu
     from vramfit.model import Model
 
 NOT_IN_FLOAT16 = ("gemma2", "gemma3", "gemma3_text", "glm4")
@@ -26,13 +26,7 @@ PALIGEMMA = "gemma2"
 """Type of the text model of PaliGemma 2, the only one with it that reads images."""
 UNPACKED_ON_GAUDI = ("w8a8", "MXFP4")
 HALVES = ("fp16", "bf16")
-FIRST_BFLOAT16 = (8, 0)
 NAMES = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
-
-
-def without_bfloat16(gpu: Gpu) -> bool:
-    """Test for CUDA cards that do not compute in bfloat16."""
-    return gpu.compute_capability is not None and gpu.compute_capability < FIRST_BFLOAT16
 
 
 def refuses_float16(model: Model) -> bool:
