@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import random
 
 import pytest
 
@@ -45,6 +47,29 @@ def test_long_lines_are_cut() -> None:
     found = lines(long + b"\n" + LINE.encode())
 
     assert [len(line) for line in found] == [reading.LONGEST_LINE_BYTES, len(LINE)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "refused"),
+    [
+        (gzip.compress(random.Random(1).randbytes(4000)), True),
+        (bytes(range(256)) * 2, True),
+        (b"\x01" * 26 + b"x" * 486, True),
+        (b"\x01" * 25 + b"x" * 487, False),
+        (b"\x01" * 26 + b"x" * 485, False),  # of less than 512 bytes nothing is concluded
+        (b"\0" * 4096 + TEXT.encode(), False),  # what rotation by truncating leaves
+        (TEXT.encode("utf-16"), False),
+        (TEXT.encode() * 30 + b"\x01" * 200_000, False),  # a file of text with a damaged end
+    ],
+)
+def test_what_is_no_text(raw: bytes, refused: bool) -> None:
+    stream = reading.Bounded(io.BytesIO(raw))
+    if refused:
+        with pytest.raises(OSError, match="it is no text; unpack a log that is compressed"):
+            reading.kept(stream, marks())
+    else:
+        reading.kept(stream, marks())
+        assert stream.read(1) == b""
 
 
 def test_the_first_lines_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,13 +26,22 @@ PACKED = '{"log":"'
 
 MOST_BYTES = 2**30
 """Bytes of a log that are read; a server that logs every request may write as much in days."""
+CONTROLS = bytes(set(range(1, 32)) - set(b"\a\b\t\n\v\f\r\x1b"))
+"""Control characters that no log has; rotation by truncating leaves zeros, so that these say nothing."""
+EXAMINED_BYTES = range(512, 64 * 1024)
+"""Bytes at the beginning by which text is told from what is packed or drawn by chance, of which a tenth are controls."""
+MOST_CONTROLS = 1 / 20
 
 
 class Bounded:
-    """Lines and blocks of a stream, of which no more than a log has are read; raises ``OSError`` where there is more."""
+    """Lines and blocks of a stream of text, of which no more than a log has are read.
+
+    Raises ``OSError`` where there is more, and for what is no text.
+    """
 
     def __init__(self, stream: BinaryIO, most_bytes: int = MOST_BYTES) -> None:
         self._stream, self._left, self._most = stream, most_bytes, most_bytes
+        self._controls = 0
 
     def readline(self, size: int) -> bytes:
         """Next line, or the first so many bytes of it."""
@@ -46,6 +55,11 @@ class Bounded:
         self._left -= len(found)
         if self._left < 0:
             raise too_long(self._most)
+        seen = self._most - self._left
+        if seen < EXAMINED_BYTES.stop:
+            self._controls += len(found) - len(found.translate(None, CONTROLS))
+            if seen >= EXAMINED_BYTES.start and self._controls > seen * MOST_CONTROLS:
+                raise OSError("it is no text; unpack a log that is compressed")
         return found
 
 
