@@ -28,9 +28,23 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     """
     if len(words) == 1 and "/" not in words[0]:
         words = words[0].rstrip("?").split() or words
-    has_gpu, has_model = _states(flags, "gpu", "-g"), _states(flags, "model", "-m")
     if len(words) > MOST_WORDS:
         raise _unread(words)
+    words = _without_purpose(words)
+    has_gpu, has_model = _states(flags, "gpu", "-g"), _states(flags, "model", "-m")
+    if has_gpu and has_model:
+        return _beside_both(words, flags)
+    if has_gpu or has_model:
+        rest, found = _taken(words, flags)
+        return ["--model" if has_gpu else "--gpu", " ".join(rest or words), *(found if rest else [])]
+    return _divided(words, flags)
+
+
+def _without_purpose(words: Sequence[str]) -> Sequence[str]:
+    """Words without those for training that a task beside them makes clear.
+
+    Raises ``UsageError`` for training without a task, and for a question that another command answers.
+    """
     low = [word.lower() for word in words]
     _refuse_question(words, low)
     if "full" in low or not set(TASKS).isdisjoint(low):
@@ -38,22 +52,24 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     for word in words:
         if word.lower() in TRAINING:
             raise UsageError(f'"{word}" may mean several things', "say --task qlora, --task lora or --task full")
-    if has_gpu and has_model:
-        rest, found = _taken(words, flags)
-        if len(rest) == 1 and _is_scheme(rest[0]) and not _states(flags, "quant", "--quant"):
-            rest, found = [], ["--quant", rest[0], *found]
-        elif rest and all(_is_gpu(_catalogue(flags), word) for word in rest):
-            rest, found = [], [*found, *[word for one in rest for word in ("--gpu", one)]]  # ``-g 3090 3090``
-        if rest or not found:
-            raise _unread(words)
-        return found
-    if has_gpu:
-        rest, found = _taken(words, flags)
-        return ["--model", " ".join(rest or words), *(found if rest else [])]
+    return words
+
+
+def _beside_both(words: Sequence[str], flags: Sequence[str]) -> list[str]:
+    """Flags for words beside a GPU and a model that have flags: a quantization, further GPUs, and what ``_taken`` reads."""
+    rest, found = _taken(words, flags)
+    if len(rest) == 1 and _is_scheme(rest[0]) and not _states(flags, "quant", "--quant"):
+        return ["--quant", rest[0], *found]
+    if rest and all(_is_gpu(_catalogue(flags), word) for word in rest):
+        return [*found, *[word for one in rest for word in ("--gpu", one)]]  # ``-g 3090 3090``
+    if rest or not found:
+        raise _unread(words)
+    return found
+
+
+def _divided(words: Sequence[str], flags: Sequence[str]) -> list[str]:
+    """Flags for the GPU and the model among words, and for what else they say."""
     catalogue = _catalogue(flags)
-    if has_model:
-        rest, found = _taken(words, flags)
-        return ["--gpu", " ".join(rest or words), *(found if rest else [])]
     bare = [word.strip(",;:") for word in words]
     for rest, found in ((list(words), []), _taken(words, flags), _taken([word for word in bare if word], flags)):
         plain = [word for word in rest if word.lower() not in FILLERS] or rest
