@@ -125,7 +125,7 @@ def is_packaging(word: str) -> bool:
         or word in GGUF
         or word in FLOATS
         or _size(word) is not None
-        or _is_mix(word)
+        or _is_publishers_mix(word)
     )
 
 
@@ -142,7 +142,7 @@ def _size(word: str) -> tuple[str, str] | None:
 def undescribed(words: list[str]) -> list[str]:
     """Words by which a name says that its files are a mix whose bytes no source states; none for other names."""
     for number, word in enumerate(words):
-        start = _mix(word)
+        start = _undescribed_start(word)
         if start is None or (start in publishers.OF_RECIPES and AUTOROUND in words):
             continue
         stop = number + 1
@@ -157,39 +157,64 @@ def undescribed(words: list[str]) -> list[str]:
     return []
 
 
-def _mix(word: str) -> str | None:
+def _undescribed_start(word: str) -> str | None:
     """Beginning of the word for a mix that no source describes; None for any other word."""
     return next((start for start in publishers.MIXES if publishers.is_mix_of(word, start)), None)
 
 
 def states_scheme(word: str) -> bool:
     """True if a word says something of how weights are stored, wherever it stands behind a model's name."""
-    stored = word in ALONE or word in FAMILIES or word in GGUF or _is_mix(word)
-    return stored or (_size(word) or ("",))[0] == "bits" or _mix(word) is not None
+    stored = word in ALONE or word in FAMILIES or word in GGUF or _is_publishers_mix(word)
+    return stored or (_size(word) or ("",))[0] == "bits" or _undescribed_start(word) is not None
 
 
-def _is_mix(word: str) -> bool:
+def _is_publishers_mix(word: str) -> bool:
     """True for a mix of oMLX's (``oq4e``) and for a publisher's type of GGUF files."""
     return (word.startswith("oq") and read_scheme(word) is not None) or publishers.read(word) is not None
 
 
 def keys_of(words: list[str], owner: str) -> dict[str, str]:
-    """Deployment keys that words of packaging state."""
-    parts = run_of(words)
-    if parts:
-        return {"family": "gguf", "quant": JOINER.join(parts).upper()}
-    mix = undescribed(words)
-    if mix:
-        loader = "gguf" if "gguf" in words else publishers.MIXES[_mix(mix[0]) or ""]
-        return {**({"family": loader} if loader else {}), "quant": JOINER.join(mix).upper()}
-    for word in words:
-        if word.startswith("oq") and (scheme := read_scheme(word)) is not None:
-            return {"quant": scheme.id}
+    """Deployment keys that words of packaging state; ``owner`` is whose repository has them, empty for a file's."""
     if UNPACKED in words:
         words = [word for word in words if word not in GGUF]
-    if words.count(APEX) > 1 or (APEX in words and not set(TIERS).isdisjoint(words)):
-        grade = [word for word in words if word in TIERS]
+    for rule in RULES:
+        keys = rule(words, owner)
+        if keys is not None:
+            return keys
+    return {}
+
+
+def _of_run(words: list[str], owner: str) -> dict[str, str] | None:
+    """Keys of a file that states the type of each group of tensors."""
+    parts = run_of(words)
+    return {"family": "gguf", "quant": JOINER.join(parts).upper()} if parts else None
+
+
+def _of_undescribed_mix(words: list[str], owner: str) -> dict[str, str] | None:
+    """Keys of a mix whose bytes no source states: its own words, in the form that loads it."""
+    mix = undescribed(words)
+    if not mix:
+        return None
+    loader = "gguf" if "gguf" in words else publishers.MIXES[_undescribed_start(mix[0]) or ""]
+    return {**({"family": loader} if loader else {}), "quant": JOINER.join(mix).upper()}
+
+
+def _of_omlx(words: list[str], owner: str) -> dict[str, str] | None:
+    """Keys of a mix of oMLX's."""
+    schemes = [scheme for word in words if word.startswith("oq") and (scheme := read_scheme(word)) is not None]
+    return {"quant": schemes[0].id} if schemes else None
+
+
+def _of_apex(words: list[str], owner: str) -> dict[str, str] | None:
+    """Keys of a mix of mudler's, whose name stands beside the grade or behind itself."""
+    grade = [word for word in words if word in TIERS]
+    if words.count(APEX) > 1 or (APEX in words and grade):
         return {"family": "gguf", "quant": "-".join([APEX, *grade]).upper()}
+    return None
+
+
+def _of_gguf(words: list[str], owner: str) -> dict[str, str] | None:
+    """Keys of the first type of GGUF files among the words; of a GGUF repository without one the family alone."""
     for word in words:
         own = publishers.read(f"{publishers.DYNAMIC}{word}" if "ud" in words else word)
         if own is not None:
@@ -200,33 +225,69 @@ def keys_of(words: list[str], owner: str) -> dict[str, str]:
             return {"family": "gguf", "quant": f"i1-{kind}" if marked else kind}
         if word in FLOATS and ("gguf" in words or word not in ALONE):
             return {"family": "gguf", "quant": FLOATS[word]}
-    if "gguf" in words:
-        return {"family": "gguf", "quant": ALONE["mxfp4"]} if "mxfp4" in words else {"family": "gguf"}
-    sizes = dict([size for word in words if (size := _size(word)) is not None])
+    if "gguf" not in words:
+        return None
+    return {"family": "gguf", "quant": ALONE["mxfp4"]} if "mxfp4" in words else {"family": "gguf"}
+
+
+def _of_mlx_mode(words: list[str], owner: str) -> dict[str, str] | None:
+    """Keys of a mode of MLX's quantization."""
     if words[:2] == WITH_REST:
         return {"quant": "mlx-mxfp4-q8"}
-    floats = next((word for word in words if word in MLX_FLOATS), None)
-    if floats is not None and (owner == "mlx-community" or "mlx" in words):
-        return {"quant": f"mlx-{floats}"}
+    floats = [word for word in words if word in MLX_FLOATS]
+    return {"quant": f"mlx-{floats[0]}"} if floats and (owner == "mlx-community" or "mlx" in words) else None
+
+
+def _of_named_family(words: list[str], owner: str) -> dict[str, str] | None:
+    """Keys of a family's word with the sizes beside it."""
+    sizes = _sizes_of(words)
     family = next((word for word in words if word in FAMILIES), "mlx" if owner == "mlx-community" and sizes else None)
     if family == "mlx" and not sizes:
         # mlx_lm.convert and mlx_vlm.convert keep 16 bits unless they are told to quantize (-q).
         return {"quant": next((ALONE[word] for word in words if ALONE.get(word)), "bf16")}
-    if family is not None:
-        return _of_family(family, sizes)
+    return None if family is None else _of_family(family, sizes)
+
+
+def _of_scheme(words: list[str], owner: str) -> dict[str, str] | None:
+    """Keys of a word that names a scheme by itself."""
     alone = [ALONE[word] for word in words if ALONE.get(word)]
     if "nf4" in alone:
-        return {"quant": "int8" if sizes.get("bits") == "8" else "nf4"}
-    if alone:
-        kinds = [kind for word, kind in FP8_KINDS.items() if alone[0] == "fp8" and word in words]
-        return {"quant": [*kinds, alone[0]][0]}
-    rate = next((word for word in words if word.endswith("bpw")), None)
-    if rate is not None:
-        return {"quant": rate}  # of several formats: the engine decides, or an error asks for one
+        return {"quant": "int8" if _sizes_of(words).get("bits") == "8" else "nf4"}
+    if not alone:
+        return None
+    kinds = [kind for word, kind in FP8_KINDS.items() if alone[0] == "fp8" and word in words]
+    return {"quant": [*kinds, alone[0]][0]}
+
+
+def _of_bits(words: list[str], owner: str) -> dict[str, str] | None:
+    """Keys of a width alone."""
+    rates = [word for word in words if word.endswith("bpw")]
+    if rates:
+        return {"quant": rates[0]}  # of several formats: the engine decides, or an error asks for one
+    sizes = _sizes_of(words)
     bits = sizes.get("bits")
     if bits in ("2", "3", "4", "8") and AUTOROUND in words:
         return _of_family("gptq", sizes)
-    return {"quant": f"int{bits}"} if bits in ("4", "8") else {}
+    return {"quant": f"int{bits}"} if bits in ("4", "8") else None
+
+
+RULES = (
+    _of_run,
+    _of_undescribed_mix,
+    _of_omlx,
+    _of_apex,
+    _of_gguf,
+    _of_mlx_mode,
+    _of_named_family,
+    _of_scheme,
+    _of_bits,
+)
+"""Readers of words of packaging; the first that has keys decides."""
+
+
+def _sizes_of(words: list[str]) -> dict[str, str]:
+    """Sizes among words by their kind, the last of each."""
+    return dict([size for word in words if (size := _size(word)) is not None])
 
 
 def _of_family(family: str, sizes: Mapping[str, str]) -> dict[str, str]:
