@@ -1,4 +1,4 @@
-"""ExLlamaV2 and ExLlamaV3: what both do alike with NVIDIA GPUs, layers, embeddings and terms.
+"""ExLlamaV2 and ExLlamaV3: what both do alike with GPUs, layers, embeddings and terms.
 
 Both keep the input embedding in system RAM, spread whole layers over the GPUs in their order, and process prompts 2,048
 tokens at a time (turboderp-org/exllamav2 da07fac ``exllamav2/model.py``, ``exllamav2/config.py``; turboderp-org/exllamav3
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from vramfit.quantization import Stored
     from vramfit.workload.common import Workload
 
-VENDORS = ("nvidia", "custom")
-"""Vendors of the cards that both are answered for; ExLlamaV3 runs on some of AMD's too."""
+VENDORS = ("nvidia", "amd", "custom")
+"""Vendors of the cards that both are answered for; which of their cards, the rules of each engine say (``support``)."""
 CHUNK = 2048
 """Number of prompt tokens processed at a time (``max_input_len`` of ExLlamaV2, ``max_chunk_size`` of ExLlamaV3)."""
 WORKSPACE_HIGH = 8
@@ -53,11 +53,10 @@ class Buffers(Record):
     """Bytes that they may take in addition."""
 
 
-def view(name: str, gpus: tuple[Gpu, ...], vendors: tuple[str, ...] = VENDORS) -> View[None]:
-    """Make the view of the GPUs, which contains only the context; raises ``UsageError`` for other than ``vendors``."""
-    if any(gpu.vendor not in vendors for gpu in gpus):
-        named = "NVIDIA and AMD" if "amd" in vendors else "NVIDIA"
-        raise UsageError(f"{name} runs on {named} GPUs", "use --engine llama.cpp for others")
+def view(name: str, gpus: tuple[Gpu, ...]) -> View[None]:
+    """Make the view of the GPUs, which contains only the context; raises ``UsageError`` for other than ``VENDORS``."""
+    if any(gpu.vendor not in VENDORS for gpu in gpus):
+        raise UsageError(f"{name} runs on NVIDIA and AMD GPUs", "use --engine llama.cpp for others")
     return View(None, each(context_share, gpus))
 
 

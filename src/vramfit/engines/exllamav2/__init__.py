@@ -1,13 +1,12 @@
-"""Engine ExLlamaV2: EXL2 and GPTQ checkpoints on NVIDIA GPUs."""
+"""Engine ExLlamaV2: EXL2 and GPTQ checkpoints on GPUs of NVIDIA and AMD."""
 
 from __future__ import annotations
 
-from vramfit.engines.base import Engine
-from vramfit.workload.common import BITS_OF_BLOCKS
+from vramfit.engines.exllama_engine import ExLlama
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment, Estimate, Job, View
+    from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 
-class ExLlamaV2(Engine[None, None]):
+class ExLlamaV2(ExLlama[None]):
     """ExLlamaV2, which allocates the whole cache at the start and spreads whole layers over the GPUs."""
 
     name = "exllamav2"
@@ -25,15 +24,6 @@ class ExLlamaV2(Engine[None, None]):
     families = ("exl2", "gptq", "plain")
     scheme_of_class = {"fp16": "fp16", "int8": "exl2-8.0", "int4": "exl2-4.0"}
     cache_types = ("f16", "fp8", "int8", "int6", "int4")
-    cache_words = BITS_OF_BLOCKS
-    runtime_formula = "CUDA context of a process"
-    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
-
-    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
-        """Make the view of the GPUs, which contains only the CUDA context; raises ``UsageError`` for other vendors."""
-        from vramfit.engines import exllama
-
-        return exllama.view(self.name, gpus, (*exllama.VENDORS, "amd"))
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the wheels have no code for the GPUs; None if they have."""
@@ -66,29 +56,17 @@ class ExLlamaV2(Engine[None, None]):
 
         return command(deployment, estimate)
 
-    def command_in(self, program: Program, deployment: Deployment, estimate: Estimate) -> str | None:
-        """Write the line of TabbyAPI where that is the program; None for any other."""
-        from vramfit.engines.exllamav3 import tabby
-
-        return tabby.command(deployment) if program.words == tabby.SERVER.words else None
-
-    def programs(self) -> tuple[Program, ...]:
-        """Programs that start it, in the order in which a process is looked up in them."""
+    def chat_program(self) -> Program:
+        """Program of the chat example."""
         from vramfit.engines.exllamav2.launch import CHAT
-        from vramfit.engines.exllamav3.tabby import SERVER
 
-        return (CHAT, SERVER)
+        return CHAT
 
-    def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """Read the deployment keys of a line that starts the chat example or TabbyAPI; None if no line does."""
+    def read_chat(self, given: list[Process]) -> dict[str, object] | None:
+        """Read the deployment keys of a line that starts the chat example; None if no line does."""
         from vramfit.engines.exllamav2.launch import read
 
-        found = read(given)
-        if found is None:
-            from vramfit.engines.exllamav3 import tabby
-
-            found = tabby.read(given, self.name)
-        return found
+        return read(given)
 
 
 ENGINE = ExLlamaV2()

@@ -1,12 +1,11 @@
-"""Engine ExLlamaV3: EXL3 checkpoints on NVIDIA GPUs."""
+"""Engine ExLlamaV3: EXL3 checkpoints on GPUs of NVIDIA and AMD."""
 
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.base import Engine
-from vramfit.engines.interface import Setting, View
+from vramfit.engines.exllama_engine import ExLlama
+from vramfit.engines.interface import Setting
 from vramfit.engines.llamacpp.keys import GROUPS
-from vramfit.workload.common import BITS_OF_BLOCKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class ExLlamaKeys(Record):
     swa_full: bool = False
 
 
-class ExLlamaV3(Engine[None, ExLlamaKeys]):
+class ExLlamaV3(ExLlama[ExLlamaKeys]):
     """ExLlamaV3, which allocates a paged cache at the start and spreads whole layers over the GPUs."""
 
     name = "exllamav3"
@@ -36,20 +35,11 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
     families = ("exl3", "plain")
     scheme_of_class = {"fp16": "fp16", "int8": "exl3-8.0", "int4": "exl3-4.0"}
     cache_types = ("f16", "int8", "int7", "int6", "int5", "int4", "int3", "int2")
-    cache_words = BITS_OF_BLOCKS
     groups = GROUPS
     record = ExLlamaKeys
     places_experts = True
     speculates = ("mtp", "draft")
     speculative_tokens = 4
-    runtime_formula = "CUDA context of a process"
-    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
-
-    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
-        """Make the view of the GPUs, which contains only the context; raises ``UsageError`` for other vendors."""
-        from vramfit.engines import exllama
-
-        return exllama.view(self.name, gpus, (*exllama.VENDORS, "amd"))
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the kernels do not run on the GPUs; None if they do."""
@@ -92,29 +82,17 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
-    def command_in(self, program: Program, deployment: Deployment, estimate: Estimate) -> str | None:
-        """Write the line of TabbyAPI where that is the program; None for any other."""
-        from vramfit.engines.exllamav3 import tabby
-
-        return tabby.command(deployment) if program.words == tabby.SERVER.words else None
-
-    def programs(self) -> tuple[Program, ...]:
-        """Programs that start it, in the order in which a process is looked up in them."""
+    def chat_program(self) -> Program:
+        """Program of the chat example."""
         from vramfit.engines.exllamav3.launch import CHAT
-        from vramfit.engines.exllamav3.tabby import SERVER
 
-        return (CHAT, SERVER)
+        return CHAT
 
-    def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """Read the deployment keys of a line that starts the chat example or TabbyAPI; None if no line does."""
+    def read_chat(self, given: list[Process]) -> dict[str, object] | None:
+        """Read the deployment keys of a line that starts the chat example; None if no line does."""
         from vramfit.engines.exllamav3.launch import read
 
-        found = read(given)
-        if found is None:
-            from vramfit.engines.exllamav3 import tabby
-
-            found = tabby.read(given, self.name)
-        return found
+        return read(given)
 
 
 ENGINE = ExLlamaV3()
