@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 OWN = (
     "id", "name", "family", "modality", "released", "licence", "dtype", "context", "model_type", "gguf", "config",
     "processor", "vision", "audio", "mtp_layers", "note", "hf", "quantized", "files", "ollama", "fine_tunes",
-    "contexts", "sources",
-    "traits",
+    "contexts", "sources", "traits",
 )  # fmt: skip
-"""Fields that an entry with ``config`` may state. Every other field is the configuration's."""
+"""Fields that an entry with ``config`` may state, of the traits the configured context alone. Every other field is the
+configuration's."""
 
 PARTS = ("text", "vision", "projector", "audio", "component")
 """Parts of a model in the order of its tensors."""
@@ -70,8 +70,10 @@ def caveats(facts: Mapping[str, Any]) -> tuple[str, ...]:
 def _configured(facts: Mapping[str, Any]) -> Model:
     """Model of an entry that gives the fields of its configuration."""
     foreign = [name for name, value in facts.items() if name not in OWN and value is not None]
-    if foreign:
-        raise ValueError(f"{foreign[0]}: is the configuration's, see config")
+    traits = dict(facts.get("traits") or {})
+    configured = traits.pop("configured_context", None)
+    if foreign or traits:
+        raise ValueError(f"{[*foreign, *traits][0]}: is the configuration's, see config")
     read = _read(json.dumps(facts["config"], sort_keys=True), json.dumps(facts.get("processor") or {}))
     context = facts.get("context") or read.model.context
     layers = _read_throughout(read.model.layers, context)
@@ -98,6 +100,7 @@ def _configured(facts: Mapping[str, Any]) -> Model:
         files=published_files(facts.get("files") or {}),
         caveats=caveats(facts),
         mtp_layers=facts.get("mtp_layers") or read.model.mtp_layers,
+        traits=replace(read.model.traits, configured_context=configured) if configured else read.model.traits,
     )
     if not model.context and model.layers and any(group.mixers for group in model.layers):
         raise ValueError("context: missing, the configuration does not state it")
