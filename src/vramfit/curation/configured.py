@@ -11,6 +11,7 @@ import json
 from functools import cache
 
 from vramfit._record import replace
+from vramfit.curation.derive import RECALLED
 from vramfit.importers.config.model import Configured, read_config
 from vramfit.importers.imported import count
 from vramfit.model import model_from_facts
@@ -39,8 +40,8 @@ PARTS = ("text", "vision", "projector", "audio", "component")
 """Parts of a model in the order of its tensors."""
 
 
-MEMORY, SOLVED, TOTALS = "recalled", "solved", "llmfit"
-"""Keys of the sources that are memory, that are figures chosen to meet a total, and that state totals."""
+SOLVED, TOTALS = "solved", "llmfit"
+"""Keys of the sources that are figures chosen to meet a total, and that state totals."""
 
 
 def model_of(facts: Mapping[str, Any]) -> Model:
@@ -59,7 +60,7 @@ def caveats(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Sentences on what a merged entry's figures leave out, and on those that no copy of its configuration states."""
     name, note, sources = facts["name"], facts.get("note"), facts.get("sources") or ()
     sentences = [f"of {name}: {note}"] if note else []
-    if MEMORY in sources:
+    if RECALLED in sources:
         met = "; its tensors add up to the total that was published" if TOTALS in sources else ""
         sentences.append(f"figures of {name} are from memory and were compared with no copy of its configuration{met}")
     elif SOLVED in sources and not note:
