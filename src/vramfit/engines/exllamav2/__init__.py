@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
+    from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -34,6 +35,13 @@ class ExLlamaV2(Engine[None, None]):
         from vramfit.engines import exllama
 
         return exllama.view(self.name, gpus, (*exllama.VENDORS, "amd"))
+
+    def lacks(self, model: Model, work: Workload) -> str | None:
+        """Reason why ExLlamaV2 has no code for the model; None if it has."""
+        from vramfit.engines.architectures import missing
+        from vramfit.engines.exllamav2.architectures import REGISTRY
+
+        return missing(model, REGISTRY)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the wheels have no code for the GPUs; None if they have."""

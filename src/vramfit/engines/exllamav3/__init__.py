@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
+    from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -50,6 +51,13 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
         from vramfit.engines import exllama
 
         return exllama.view(self.name, gpus, (*exllama.VENDORS, "amd"))
+
+    def lacks(self, model: Model, work: Workload) -> str | None:
+        """Reason why ExLlamaV3 has no code for the model; None if it has."""
+        from vramfit.engines.architectures import missing
+        from vramfit.engines.exllamav3.architectures import REGISTRY
+
+        return missing(model, REGISTRY)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the kernels do not run on the GPUs; None if they do."""
