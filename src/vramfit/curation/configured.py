@@ -118,11 +118,19 @@ def completed(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ordered(tensors: Iterable[Tensor]) -> tuple[Tensor, ...]:
-    """Tensors by the parts of a model, with those of one name and shape in one row, as ``model.inventory`` has them."""
+    """Tensors by the parts of a model, with those of one name and shape in one row, as ``model.inventory`` has them.
+
+    An encoder and a decoder number their layers both from 0, so that rows which share a layer stay apart.
+    """
     rows: dict[tuple[object, ...], Tensor] = {}
     for tensor in tensors:
-        key = (tensor.name, tensor.shape, tensor.part, tensor.linear, tensor.buffer, bool(tensor.layers))
-        known = rows.get(key)
+        number = 0
+        while True:
+            key = (tensor.name, tensor.shape, tensor.part, tensor.linear, tensor.buffer, bool(tensor.layers), number)
+            known = rows.get(key)
+            if known is None or set(known.layers).isdisjoint(tensor.layers):
+                break
+            number += 1
         if known is None:
             rows[key] = tensor
         elif tensor.layers:
