@@ -132,7 +132,7 @@ KINDS: dict[str, Callable[[Path], str]] = {
     "a GGUF file": _file, "a folder": _folder, "a configuration": _config, "a quantized configuration": _quantized,
     "a folder of MLX": _mlx, "a folder of Mistral's": _mistral, "a cached repository": _cached, "a tag of Ollama": _tag,
     "a model of LM Studio": _lm_studio, "a mixture": _mixture, "windows": _window, "a tied head": _tied,
-    "speech": _speech, "a state space": _state_space, "an encoder": _encoder, "pictures": _vision,
+    "speech": _speech, "an encoder": _encoder, "pictures": _vision,
 }  # fmt: skip
 SAME = ("required_bytes", "breakdown", "devices", "verdict", "limits", "throughput", "quant")
 
@@ -196,6 +196,17 @@ def test_an_encoder_that_reads_any_length_is_taken_to_read_the_context(disk: Pat
     decoder = 4 * (2 * attention + network + 3 * 256) + 32 * 4 + 256
     assert encoder + decoder + 2 * 4096 * 256 == answer["model"]["parameters"]
     assert "of small-t5: its encoder is taken to read as many tokens as the context" in answer["assumptions"]
+
+
+def test_a_state_without_a_longest_context_gets_that_of_its_kind(disk: Path, tmp_path: Path) -> None:
+    """A configuration of Mamba states no context: the entry has the one of Mamba's entries, and the same need."""
+    name = _state_space(disk)
+    own = tmp_path / "own.yaml"
+    own.write_text(vramfit("import", name, "--offline").out, encoding="utf-8")
+    by_entry, by_name = estimate("small", "--catalogue", str(own)), estimate(name)
+    assert 1 << 20 == by_entry["model"]["max_context"] == by_entry["limits"]["max_context"]
+    compared = [key for key in SAME if key != "limits"]
+    assert [by_entry[key] for key in compared] == [by_name[key] for key in compared]
 
 
 def test_a_class_that_nobody_knows_has_no_entry(disk: Path) -> None:
