@@ -84,6 +84,8 @@ class Gpu(Record):
     """ISO date."""
     rents: tuple[Rent, ...]
     """Dated cloud offers of this very device."""
+    recalled: bool = False
+    """True if its entry rests on memory in part: no copy of a data sheet was compared with some of its figures."""
 
     @once
     def compute_capability(self) -> tuple[int, int] | None:
@@ -168,6 +170,7 @@ def gpu_from_facts(facts: Mapping[str, Any]) -> Gpu:
             Rent(r["provider"], r.get("instance"), r.get("gpus", 1), r["usd_per_hour"], r["as_of"])
             for r in facts.get("rents", ())
         ),
+        recalled=facts.get("recalled", False),
     )
 
 

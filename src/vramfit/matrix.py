@@ -14,7 +14,6 @@ from vramfit.engines.supplied import offering
 from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
 from vramfit.model import parameters
 from vramfit.quantization.quality import LABELS, quality_of
-from vramfit.report import FORMAT_VERSION
 from vramfit.sweep import Sweep
 from vramfit.sweep.cells import Cells, Layout, Part, refusal
 from vramfit.sweep.ladder import ladder
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
     from vramfit.workload.keys import Request
 
+FORMAT_VERSION = "1.0"
 BEST = "best"
 """Value of ``quant`` that takes, for each set of GPUs, the best-measured scheme that reaches the level."""
 BEST_FAMILY = "gguf"

@@ -113,6 +113,7 @@ def test_gpus_and_models() -> None:
         (vramfit.UsageError, {"gpu": "rtx4090", "model": "llama-3.1-8b", "contxt": 1}),
         (vramfit.UsageError, {"gpu": "rtx4090", "model": "llama-3.1-8b", "context": 1.5}),
         (vramfit.UsageError, {"gpu": "rtx4090", "model": "llama-3.1-8b", "reserve": 1.5}),
+        (vramfit.UsageError, {"gpu": "rtx4090", "model": "llama-3.1-8b", "ram": 64}),
         (vramfit.UnsupportedScheme, {"gpu": "rtx4090", "model": "llama-3.1-8b", "engine": "vllm", "quant": "exl3-4.0"}),
     ],
 )

@@ -165,3 +165,21 @@ def test_a_variable_whose_value_cannot_be_read_is_named(
     ran = vramfit("check", "-g", "rtx4090", "-m", "qwen3-8b")
 
     assert (2, f"hint: {hint}") == (ran.code, ran.err.splitlines()[1])
+
+
+@pytest.mark.parametrize(
+    ("variable", "warning"),
+    [
+        ("VRAMFIT_GPUS", "warning: VRAMFIT_GPUS sets nothing; did you mean VRAMFIT_GPU?\n"),
+        ("VRAMFIT_XYZQ", "warning: VRAMFIT_XYZQ sets nothing\n"),
+        ("VRAMFIT_PAGER", ""),
+    ],
+)
+def test_a_variable_that_sets_nothing_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, warning: str) -> None:
+    monkeypatch.setenv(variable, "4090")
+    asked = ("check", "-g", "rtx4090", "-m", "qwen3-8b", "--quant", "Q4_K_M", "--json")
+
+    assert (0, warning) == (vramfit(*asked).code, vramfit(*asked).err)
+    assert vramfit(*asked, "--quiet").code == 0
+    monkeypatch.setenv("VRAMFIT_QUIET", "1")
+    assert vramfit(*asked).err == ""

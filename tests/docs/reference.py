@@ -162,7 +162,8 @@ def report() -> str:
         WRITTEN,
         "`vramfit check … --json` prints one document; `--format ndjson` prints its estimates, one a line. Sizes are integer"
         " bytes with the unit in the key, null is unknown and never 0, and the same question gives the same bytes. A field that"
-        " is not listed may be added at any time, and a reader ignores it; `format_version` says when more than that changes."
+        " is not listed may be added at any time, and a reader ignores it; `format_version` says when more than that changes:"
+        " 1.1 of a report and of recommendations, 1.0 of errors, lists and entries."
         " The whole schema: [report.schema.json](report.schema.json).\n",
     ]
     for name in ("report", "estimate", "gpu", "model", "quant", "device", "remedy", "error"):

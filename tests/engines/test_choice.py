@@ -50,7 +50,7 @@ def test_keys_of_one_engine_choose_it(keys: dict[str, Any], engine: str | None) 
         ({"engine": "llama.cpp"}, [("llama.cpp", "Q4_K_M")]),
         ({"engine": "vllm"}, [("vllm", "fp16"), ("vllm", "w8a8"), ("vllm", "awq")]),
         ({"engine": "vllm", "quant": "awq"}, [("vllm", "awq")]),
-        ({"cpu_moe_layers": 0}, [("llama.cpp", "Q4_K_M")]),
+        ({"cpu_moe_layers": 0}, [("ollama", "Q4_K_M")]),
         ({"ubatch": 256}, [("ollama", "Q4_K_M")]),
         ({"task": "lora"}, [("transformers", "bf16")]),
     ],

@@ -208,7 +208,7 @@ def report() -> dict[str, Any]:
 def document(*estimates: dict[str, Any]) -> dict[str, Any]:
     """A report of these estimates."""
     verdict = estimates[0]["verdict"] if estimates and "verdict" in estimates[0] else "unknown"
-    return {"format_version": "1.0", "vramfit_version": "0.1.0", "estimates": list(estimates), "verdict": verdict}
+    return {"format_version": "1.1", "vramfit_version": "0.1.0", "estimates": list(estimates), "verdict": verdict}
 
 
 def error(name: str | None = "typo") -> dict[str, Any]:

@@ -65,4 +65,4 @@ def test_the_report_is_one_document() -> None:
     text = dumps(report())
 
     assert report() == json.loads(text)
-    assert text.startswith('{\n  "format_version": "1.0",\n  "vramfit_version"')
+    assert text.startswith('{\n  "format_version": "1.1",\n  "vramfit_version"')

@@ -146,7 +146,7 @@ def test_document_tells_the_worst(expected: str, words: list[str]) -> None:
     whole = document([{"verdict": word} for word in words])
     assert expected == whole["verdict"]
     assert ["format_version", "vramfit_version", "estimates", "verdict"] == list(whole)
-    assert ("1.0", __version__) == (whole["format_version"], whole["vramfit_version"])
+    assert ("1.1", __version__) == (whole["format_version"], whole["vramfit_version"])
 
 
 def test_error_document() -> None:

@@ -198,6 +198,10 @@ def _means_machine(raw: Mapping[str, Any]) -> bool:
     return AUTO in [str(word).lower() for word in (*words, raw.get("ram"), raw.get("reserve"))]
 
 
+OF_MACHINES = ("ram", "reserve", "usable")
+"""Sizes that a machine has or gives: a number of bytes below one MiB is one of GiB that lost its unit."""
+
+
 def _written(key: Key | None, value: object) -> object:
     """Value of a key as a deployments file has it: sizes, rates and pixels as texts, sets and paths as lists and texts."""
     kind = "" if key is None else key.kind
@@ -205,8 +209,13 @@ def _written(key: Key | None, value: object) -> object:
         # A key that reads bare numbers itself does so here too: llama.cpp has ``cache_ram`` in MiB.
         return value
     if kind == "size" and isinstance(value, int):
-        from vramfit.units import size_text
+        from vramfit.errors import UsageError
+        from vramfit.units import MIB, size_text
 
+        if key is not None and key.name in OF_MACHINES and 0 < value < MIB:
+            raise UsageError(
+                f"{key.name}: {value:,} is bytes, less than any machine has", f'write "{value}GiB", or {value} * 2**30'
+            )
         return size_text(value)
     if kind == "rate" and isinstance(value, int):
         from vramfit.units import rate_text

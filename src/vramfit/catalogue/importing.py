@@ -25,6 +25,14 @@ class Imported(Protocol):
     def keys(self) -> Mapping[str, Any]:
         """Deployment keys that the files state."""
 
+    @property
+    def config(self) -> Mapping[str, Any] | None:
+        """Configuration among the files; None where there is none."""
+
+    @property
+    def processor(self) -> Mapping[str, Any]:
+        """Settings of the processor of images; empty where there are none."""
+
 
 class Importer(Protocol):
     """Reader of models that are in no catalogue; ``importers.load.Importer`` is one."""
@@ -47,3 +55,6 @@ class Importer(Protocol):
 
         ``base`` gives the model of the name that an adapter states for the one it was trained on.
         """
+
+    def reading(self, name: str) -> Imported | None:
+        """Files of a name that was loaded, as they were read."""

@@ -166,6 +166,10 @@ class Catalogue(Listings):
             self._models[name] = model
         return model
 
+    def reading(self, name: str) -> Imported | None:
+        """Files of a model that was looked up and is in no catalogue, as they were read; None for an entry."""
+        return None if self._importer is None else self._importer().reading(name)
+
     def _entry(self, name: str) -> Model:
         """Model of an entry."""
         from vramfit.model.packed import unpack

@@ -15,6 +15,7 @@ from vramfit.errors import CannotTell, CatalogueError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vramfit.catalogue.importing import Imported
     from vramfit.model import Model
 
 SOURCE = "import"
@@ -23,6 +24,10 @@ OWN_ENTRY = (
     "write an entry by hand: `vramfit catalogue schema models` has its fields, `vramfit catalogue lint FILE` checks it"
 )
 """Hint where an entry of another architecture's traits would answer wrongly."""
+ENDLESS = 1 << 20
+"""Context of an entry of a model whose files state none, since it keeps a state of one size: that of Mamba's entries."""
+WHOLE_CONTEXT = "its encoder is taken to read as many tokens as the context"
+"""Note of an entry whose file leaves open how much its encoder reads."""
 FALLBACK = "llama"
 """Architecture whose traits are the ground where the model's own is none of the catalogue's."""
 
@@ -54,9 +59,7 @@ def _import(
             raise CannotTell(
                 f"{reference} is an adapter, whose matrices no entry can state", f"name its base: {model.origin.base}"
             )
-        if model.gap is not None:
-            raise CannotTell(f"the memory of {model.name} cannot be told: {model.gap}", OWN_ENTRY)
-        lines = entry_lines(model).splitlines()
+        lines = entry_lines(model, catalogue.reading(reference)).splitlines()
         if verbose:
             from vramfit.cli.console import tell
             from vramfit.model import parameters
@@ -70,29 +73,62 @@ def _import(
     guarded(run, as_json=False)
 
 
-def entry_lines(model: Model) -> str:
-    """Text of an overlay file with the model's entry; raises ``CannotTell`` where none gives the same model."""
+def entry_lines(model: Model, found: Imported | None = None) -> str:
+    """Text of an overlay file with the model's entry; raises ``CannotTell`` where none gives the same model.
+
+    The entry states the figures of an architecture of the catalogue, or the fields of the configuration that was read.
+    """
+    from vramfit.importers.configured_entry import configured_facts
+
+    try:
+        if model.gap is not None:
+            raise CannotTell(f"the memory of {model.name} cannot be told: {model.gap}", OWN_ENTRY)
+        return _by_figures(model)
+    except CannotTell:
+        facts = None if found is None else configured_facts(found)
+        note = None if model.gap is None else WHOLE_CONTEXT
+        text = None if facts is None else _text(model, {**facts, "context": _context(model), "note": note})
+        built = None if text is None else _built(model, text)
+        if text is None or built is None or not _alike(built, model, caches_too=model.gap is None):
+            raise
+        return text
+
+
+def _by_figures(model: Model) -> str:
+    """Text with an entry of one of the catalogue's architectures; raises ``CannotTell`` where none has the model's tensors."""
     from vramfit.catalogue.files import source_directory
-    from vramfit.curation.configured import model_of
     from vramfit.curation.overlay import Layers
     from vramfit.importers.entry import facts_of, traits_of
 
-    facts = facts_of(model)
-    directory = source_directory()
-    architectures = Layers(directory).written["models"]["architectures"]
+    facts = {**facts_of(model), "context": _context(model)}
+    architectures = Layers(source_directory()).written["models"]["architectures"]
     for architecture, traits in _candidates(model, architectures, traits_of(model)):
         text = _text(model, {**facts, "architecture": architecture, **({"traits": traits} if traits else {})})
-        layers = Layers(directory)
-        try:
-            layers.lay("import", text.encode())
-            built = model_of({k: v for k, v in layers.facts["models"][entry_id(model)].items() if k != "counted"})
-        except (CatalogueError, ValueError):
-            continue
-        if _alike(built, model):
+        built = _built(model, text)
+        if built is not None and _alike(built, model):
             return text
     raise CannotTell(
         f"no architecture of the catalogue has the tensors of {model.name}", "give the file itself as --model"
     )
+
+
+def _context(model: Model) -> int | None:
+    """Longest context that an entry states; None for a model without layers."""
+    return model.context or (ENDLESS if model.layers else None)
+
+
+def _built(model: Model, text: str) -> Model | None:
+    """Model that the entry of a text gives; None where the text has a fault."""
+    from vramfit.catalogue.files import source_directory
+    from vramfit.curation.configured import model_of
+    from vramfit.curation.overlay import Layers
+
+    layers = Layers(source_directory())
+    try:
+        layers.lay("import", text.encode())
+        return model_of({k: v for k, v in layers.facts["models"][entry_id(model)].items() if k != "counted"})
+    except (CatalogueError, ValueError):
+        return None
 
 
 def entry_id(model: Model) -> str:
@@ -118,12 +154,14 @@ def _candidates(
         yield name, {**dict.fromkeys([key for key in above if key not in own]), **own}
 
 
-def _alike(one: Model, other: Model) -> bool:
-    """True if two models have the same parameters and equal caches."""
+def _alike(one: Model, other: Model, *, caches_too: bool = True) -> bool:
+    """True if two models have the same parameters and equal caches, which are not known of every file."""
     from vramfit.memory.kv_cache import caches
     from vramfit.model import parameters
 
-    return parameters(one) == parameters(other) and sorted(map(repr, caches(one))) == sorted(map(repr, caches(other)))
+    if parameters(one) != parameters(other) or not caches_too:
+        return parameters(one) == parameters(other)
+    return sorted(map(repr, caches(one))) == sorted(map(repr, caches(other)))
 
 
 def _text(model: Model, facts: dict[str, Any]) -> str:

@@ -30,6 +30,8 @@ PRINTING = ("color", "offline", "timeout", "catalogue", "no_pager", "quiet")
 WISHES = ("vendor", "budget", "max_price", "max_cards", "min_speed", "prices")
 """Options of ``recommend`` that may be set."""
 NAMES = frozenset((*KEYS, *PRINTING, *WISHES))
+OTHERS = frozenset(("config_dir", "pager", "debug"))
+"""Further variables of the program, which are read where they are needed."""
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -181,16 +183,30 @@ def _serves(engine_name: str, keys: Mapping[str, Any], catalogue: Catalogue) -> 
 def settings() -> Settings | None:
     """Settings of the user; None where neither a variable nor a file states any.
 
-    Raises ``UsageError`` for a file with a setting that there is not, and ``InputError`` for one that cannot be read.
+    A variable that sets nothing is named on stderr. Raises ``UsageError`` for a file with a setting that there is not, and
+    ``InputError`` for one that cannot be read.
     """
-    environment = {
-        name[len(VARIABLES) :].lower(): value
-        for name, value in os.environ.items()
-        if name.startswith(VARIABLES) and value and name[len(VARIABLES) :].lower() in NAMES
-    }
+    stated = {name[len(VARIABLES) :].lower(): value for name, value in os.environ.items() if name.startswith(VARIABLES)}
+    environment = {name: value for name, value in stated.items() if value and name in NAMES}
+    strange = sorted(stated.keys() - NAMES - OTHERS)
+    if strange and not is_on("quiet", environment.get("quiet", ""), f"{VARIABLES}QUIET"):
+        _name_strange(strange)
     path = config_path()
     found = {} if path is None else _read(path)
     return Settings(environment, found, path or "") if environment or found else None
+
+
+def _name_strange(names: list[str]) -> None:
+    """Print on stderr the variables that set nothing, each with the nearest that does."""
+    import sys
+
+    from vramfit.cli.console import tell
+    from vramfit.similar import close
+
+    for name in names:
+        near = close(name, NAMES | OTHERS, 1)
+        meant = f"; did you mean {VARIABLES}{near[0].upper()}?" if near else ""
+        tell(sys.stderr, [f"warning: {VARIABLES}{name.upper()} sets nothing{meant}"])
 
 
 def config_path() -> str | None:

@@ -142,6 +142,8 @@ SEVERAL = ("vs", "vs.", "versus", "or")
 TASKS = ("qlora", "lora")
 SHORT = {"--context": "-c", "--parallel": "-np"}
 """Short spellings of the flags that words stand for."""
+PATHS = ("./", "../", "/", "~/")
+"""Beginnings of a path, which is never part of a GPU's name."""
 _FEWEST_OF_AN_ENGINE = 3
 """Letters of the shortest engine's name."""
 
@@ -203,6 +205,8 @@ def _is_gpu(catalogue: Catalogue, name: str) -> bool:
 
     if name.lower() == "auto":
         return True
+    if any(word.startswith(PATHS) for word in name.split()):
+        return False  # whatever its letters add up to: "rtx3060-12gb ./t6"
     try:
         for one in parse_value(QUESTION[0], name):
             catalogue.gpus(one)

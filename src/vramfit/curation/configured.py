@@ -11,6 +11,7 @@ import json
 from functools import cache
 
 from vramfit._record import replace
+from vramfit.curation.derive import RECALLED
 from vramfit.importers.config.model import Configured, read_config
 from vramfit.importers.imported import count
 from vramfit.model import model_from_facts
@@ -30,17 +31,17 @@ if TYPE_CHECKING:
 OWN = (
     "id", "name", "family", "modality", "released", "licence", "dtype", "context", "model_type", "gguf", "config",
     "processor", "vision", "audio", "mtp_layers", "note", "hf", "quantized", "files", "ollama", "fine_tunes",
-    "contexts", "sources",
-    "traits",
+    "contexts", "sources", "traits",
 )  # fmt: skip
-"""Fields that an entry with ``config`` may state. Every other field is the configuration's."""
+"""Fields that an entry with ``config`` may state, of the traits the configured context alone. Every other field is the
+configuration's."""
 
 PARTS = ("text", "vision", "projector", "audio", "component")
 """Parts of a model in the order of its tensors."""
 
 
-MEMORY, SOLVED, TOTALS = "recalled", "solved", "llmfit"
-"""Keys of the sources that are memory, that are figures chosen to meet a total, and that state totals."""
+SOLVED, TOTALS = "solved", "llmfit"
+"""Keys of the sources that are figures chosen to meet a total, and that state totals."""
 
 
 def model_of(facts: Mapping[str, Any]) -> Model:
@@ -59,7 +60,7 @@ def caveats(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Sentences on what a merged entry's figures leave out, and on those that no copy of its configuration states."""
     name, note, sources = facts["name"], facts.get("note"), facts.get("sources") or ()
     sentences = [f"of {name}: {note}"] if note else []
-    if MEMORY in sources:
+    if RECALLED in sources:
         met = "; its tensors add up to the total that was published" if TOTALS in sources else ""
         sentences.append(f"figures of {name} are from memory and were compared with no copy of its configuration{met}")
     elif SOLVED in sources and not note:
@@ -70,8 +71,10 @@ def caveats(facts: Mapping[str, Any]) -> tuple[str, ...]:
 def _configured(facts: Mapping[str, Any]) -> Model:
     """Model of an entry that gives the fields of its configuration."""
     foreign = [name for name, value in facts.items() if name not in OWN and value is not None]
-    if foreign:
-        raise ValueError(f"{foreign[0]}: is the configuration's, see config")
+    traits = dict(facts.get("traits") or {})
+    configured = traits.pop("configured_context", None)
+    if foreign or traits:
+        raise ValueError(f"{[*foreign, *traits][0]}: is the configuration's, see config")
     read = _read(json.dumps(facts["config"], sort_keys=True), json.dumps(facts.get("processor") or {}))
     context = facts.get("context") or read.model.context
     layers = _read_throughout(read.model.layers, context)
@@ -98,6 +101,7 @@ def _configured(facts: Mapping[str, Any]) -> Model:
         files=published_files(facts.get("files") or {}),
         caveats=caveats(facts),
         mtp_layers=facts.get("mtp_layers") or read.model.mtp_layers,
+        traits=replace(read.model.traits, configured_context=configured) if configured else read.model.traits,
     )
     if not model.context and model.layers and any(group.mixers for group in model.layers):
         raise ValueError("context: missing, the configuration does not state it")
@@ -114,11 +118,19 @@ def completed(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ordered(tensors: Iterable[Tensor]) -> tuple[Tensor, ...]:
-    """Tensors by the parts of a model, with those of one name and shape in one row, as ``model.inventory`` has them."""
+    """Tensors by the parts of a model, with those of one name and shape in one row, as ``model.inventory`` has them.
+
+    An encoder and a decoder number their layers both from 0, so that rows which share a layer stay apart.
+    """
     rows: dict[tuple[object, ...], Tensor] = {}
     for tensor in tensors:
-        key = (tensor.name, tensor.shape, tensor.part, tensor.linear, tensor.buffer, bool(tensor.layers))
-        known = rows.get(key)
+        number = 0
+        while True:
+            key = (tensor.name, tensor.shape, tensor.part, tensor.linear, tensor.buffer, bool(tensor.layers), number)
+            known = rows.get(key)
+            if known is None or set(known.layers).isdisjoint(tensor.layers):
+                break
+            number += 1
         if known is None:
             rows[key] = tensor
         elif tensor.layers:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+RECALLED = "recalled"
+"""Key of the source that is memory alone."""
+
 MIB_PER_GB = 1024
 """A marketed "GB" of a graphics card is 2^30 bytes."""
 
@@ -80,6 +83,8 @@ def facts(entry: Mapping[str, Any], sources: Mapping[str, Any], field_sources: M
     if tflops_source and flat["tflops"]:
         by_field["tflops"] = [tflops_source]
     flat["field_sources"] = by_field
+    if any(source.split("/")[0] == RECALLED for source in [*flat["sources"], *by_field.get("tflops", [])]):
+        flat["recalled"] = True
     return flat
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vramfit.curation.derive import RECALLED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 KINDS = ("gpus", "models")
-RECALLED = "recalled"
-"""Key of the source that is memory alone."""
 _DATE = re.compile(r"\b(20\d\d-[01]\d(?:-[0-3]\d)?)\b")
 
 

@@ -134,5 +134,6 @@ def estimate(deployment: Deployment, known: Known | None = None) -> Estimate:
         view = known.view(deployment, asked)
         found = known.estimate(deployment, asked, view.traits)
     found = found.on(view.shares)
-    refusal = asked.unsupported(deployment.gpus, deployment.scheme, deployment.workload)
+    work = deployment.workload
+    refusal = asked.lacks(deployment.model, work) or asked.unsupported(deployment.gpus, deployment.scheme, work)
     return found if refusal is None else replace(found, refusal=refusal)

@@ -212,6 +212,10 @@ class Engine(_Generic["V", "K"]):
         """Reason why the engine does not start with the scheme on these GPUs, whatever the memory; None if it does."""
         return None
 
+    def lacks(self, model: Model, work: Workload) -> str | None:
+        """Reason why the engine has no code for the model, whatever the GPUs; None if it has."""
+        return None
+
     def computes_with(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
         """Return True if the GPUs compute with the scheme as it is; recommendations leave out those that unpack it."""
         return True

@@ -148,11 +148,15 @@ def _is_default(name: str, value: object) -> bool:
     return value is None or value == every_key()[name].default
 
 
+BY_NAME = "override_tensor"
+"""Key that places tensors by their names, the experts of a layer among them: who has it places experts too."""
+
+
 def _keys_of(name: str) -> set[str]:
     """Names of the keys that belong to an engine, those for experts in RAM and speculation included if it supports them."""
     runtime = engine(name)
     fields_of = set() if runtime.record is None else set(fields(runtime.record))
     own = {key.name for group in runtime.groups for key in group.keys if key.stored_as in fields_of}
-    if runtime.places_experts:
+    if runtime.places_experts or BY_NAME in own:
         own = own | {EXPERTS}
     return own | SPECULATING if runtime.speculates else own

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     K = TypeVar("K", bound=ServerKeys)
 
 
+ON_WINDOWS = (
+    "{} has no build for Windows: it is taken to run in WSL 2 or a container, with what Windows leaves of the card"
+)
+
+
 class Server(Engine["V", "K"]):
     """Server whose keys, ranks and remedies are those of all such servers."""
 
@@ -51,6 +56,11 @@ class Server(Engine["V", "K"]):
         from vramfit.engines.cuda import TURING, at_least
 
         return platform == "linux" and all(at_least(gpu, TURING) for gpu in kinds(gpus))
+
+    def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
+        """Remark that a card of a Windows machine is used from Linux: none of these servers has a build for Windows."""
+        found = super().remarks(deployment, estimate)
+        return (*found, ON_WINDOWS.format(self.title)) if deployment.workload.platform == "windows" else found
 
     def chunk_tokens(self, work: Workload, estimate: Estimate) -> int | None:
         """Number of prompt tokens processed in one step."""

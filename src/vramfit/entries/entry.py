@@ -101,7 +101,7 @@ def show_model(catalogue: Catalogue, name: str) -> dict[str, Any]:
         return show_imported(imported, imported.origin)
     facts = catalogue.model_facts(imported.id)
     row = next(row for row in catalogue.model_rows() if row.id == facts["id"])
-    return _model(model_object(row, facts), imported, facts)
+    return {**_model(model_object(row, facts), imported, facts), "max_context": imported.context or None}
 
 
 def imported_row(model: Model, name: str) -> ModelRow:

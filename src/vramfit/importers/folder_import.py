@@ -109,7 +109,8 @@ def import_folder(place: Place, identity: str, origin: Origin) -> Imported | str
     if parts.config is None:
         return _bare(parts, identity, name, origin)
     refuse_senseless_counts(parts.config, parts.files[0])
-    return _described(parts, parts.config, read_config(parts.config, identity, name, parts.processor), origin)
+    found = _described(parts, parts.config, read_config(parts.config, identity, name, parts.processor), origin)
+    return replace(found, config=parts.config, processor=parts.processor)
 
 
 def _parts(folder: Folder, file: str | None, here: tuple[str, ...], modules: Modules | None) -> Parts:

@@ -38,6 +38,10 @@ class Imported(Record):
     """Deployment keys that the files or their name state: ``quant``, ``engine``, ``kv_cache_type``, ``context``."""
     checkpoint: Checkpoint | None = None
     """Tensors as stored; None where no header was read."""
+    config: Mapping[str, Any] | None = None
+    """Configuration that was read; None where there is none."""
+    processor: Mapping[str, Any] = {}
+    """Settings of the processor of images; empty where there are none."""
 
 
 def assemble(model: Model, rows: tuple[Stored, ...], scheme: Scheme, source: str) -> Checkpoint:

@@ -109,6 +109,10 @@ class Importer:
                 return named
         return self._read(place, name, base)
 
+    def reading(self, name: str) -> Imported | None:
+        """Files of a name that was loaded, as they were read; None for any other."""
+        return self._known.get(name)
+
     def _asked(self, reference: Reference, name: str, base: Base | None, brief: bool) -> Imported:
         """Model that the network has; a ``brief`` question is one that can be answered without it."""
         from vramfit.importers.brief import within

@@ -223,6 +223,12 @@ class Question:
         """Changes that divide the states of a fine-tuning over its GPUs, by the key that the request uses, and their name."""
         return ({"zero_stage": 3}, "ZeRO stage 3") if self.states("zero_stage") else ({"sharding": "fsdp"}, "FSDP")
 
+    @property
+    def lacks_code(self) -> bool:
+        """True if the engine has no code for the model, on whatever GPUs."""
+        deployment = self.asked.deployment
+        return engine(deployment.engine).lacks(deployment.model, deployment.workload) is not None
+
     def improves(self, found: Answer | None) -> bool:
         """Tell whether an answer fits, or reaches the requested level if the first answer does not."""
         return found is not None and (found.verdict.word == "fits" or (found.reached and not self.first.reached))
@@ -279,7 +285,8 @@ def find(
     for module, function in strategies:
         if function == "settings" and asked.weights_short and not everything:
             continue  # no setting makes room for weights that exceed the card by themselves
-        if module == "combinations" and (enough or function == "engines") and not everything:
+        others = function == "engines"
+        if module == "combinations" and (enough or others) and not (everything or (others and question.lacks_code)):
             continue
         strategy = getattr(__import__(f"vramfit.remedies.{module}", fromlist=[function]), function)
         for proposal in strategy(question):

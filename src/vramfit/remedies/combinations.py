@@ -5,7 +5,7 @@ Servers, which have many settings, get three: fewer bits per weight, a smaller c
 
 from __future__ import annotations
 
-from vramfit.engines import engine, names
+from vramfit.engines import DEFAULT, engine, names
 from vramfit.quantization import find_scheme
 from vramfit.remedies import Proposal, hardware, settings, weights
 from vramfit.workload.common import CLASSES
@@ -69,11 +69,14 @@ def _most_kept(found: Iterable[Proposal]) -> list[Proposal]:
 
 
 def engines(question: Question) -> Iterator[Proposal]:
-    """The model in the nearest precision with every other engine that needs less; only where everything is wanted."""
+    """The model in the nearest precision with other engines that need less.
+
+    All of them where everything is wanted, and the usual one where the engine has no code for the model.
+    """
     before = question.asked.deployment
-    if before.workload.task != "inference" or not question.everything:
+    if before.workload.task != "inference" or not (question.everything or question.lacks_code):
         return
-    for name in names():
+    for name in names() if question.everything else (DEFAULT,):
         if name == before.engine:
             continue
         module = engine(name)

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from vramfit.remedies import Remedy
     from vramfit.report.amounts import Object
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
+"""Version of documents of estimates; since 1.1 an estimate has its command, its terms and what a server serves."""
+ERROR_VERSION = "1.0"
+"""Version of an error object, in which nothing was added since the first."""
 
 
 def document(estimates: Sequence[Object]) -> Object:
@@ -43,7 +46,7 @@ def error_document(error: VramfitError, **label: str | None) -> Object:
     ``name=`` adds the label of a deployment in a file, None where it has none.
     """
     body = {"code": error.code, "message": error.message, "hint": error.hint}
-    return {"format_version": FORMAT_VERSION, **label, "error": body}
+    return {"format_version": ERROR_VERSION, **label, "error": body}
 
 
 def estimate_object(checked: Checked) -> Object:

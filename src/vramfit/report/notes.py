@@ -67,6 +67,8 @@ def notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
         found.append(f"the RAM is taken to give {rate(host_bandwidth(deployment))}; ram_bandwidth states another rate")
     if not all(gpu.memory_measured for gpu in deployment.gpus):
         found.append("the card's reported memory follows the rule for its class; no reading of it is known")
+    recalled = {gpu.name: None for gpu in deployment.gpus if gpu.recalled}
+    found += [f"some figures of the {name} are from memory and were compared with no data sheet" for name in recalled]
     return found
 
 

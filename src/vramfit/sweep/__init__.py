@@ -235,10 +235,12 @@ class Sweep:
         """Estimate for one kind of GPUs, without the runtime's share of each."""
         try:
             job: Job[object, object] = Job(deployment.checkpoint, self._work, alike.traits, alike.gpu_count)
-            return self._engine.estimate(job)
+            found = self._engine.estimate(job)
         except VramfitError as error:
             self.refused = self.refused or error
             return refusal(error)
+        lacking = None if found.refusal is not None else self._engine.lacks(deployment.model, self._work)
+        return found if lacking is None else replace(found, refusal=lacking)
 
     def _compare(self, alike: _Alike, need: Estimate, scheme: Scheme) -> Cell:
         work, unified = self._work, alike.unified

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
+    from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -24,6 +25,13 @@ class ExLlamaV2(ExLlama[None]):
     families = ("exl2", "gptq", "plain")
     scheme_of_class = {"fp16": "fp16", "int8": "exl2-8.0", "int4": "exl2-4.0"}
     cache_types = ("f16", "fp8", "int8", "int6", "int4")
+
+    def lacks(self, model: Model, work: Workload) -> str | None:
+        """Reason why ExLlamaV2 has no code for the model; None if it has."""
+        from vramfit.engines.architectures import missing
+        from vramfit.engines.exllamav2.architectures import REGISTRY
+
+        return missing(model, REGISTRY)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the wheels have no code for the GPUs; None if they have."""

@@ -50,9 +50,7 @@ def check(model: Model, work: Workload) -> None:
         raise UsageError("exllamav2 has one setting for K and V", "leave kv_cache_type_v out")
     for group in model.layers:
         if len(group.mixers) != 1 or not isinstance(group.mixers[0], Attention) or group.mixers[0].kind not in KINDS:
-            raise UsageError(
-                f"exllamav2 has no code for the layers of {model.name}", "use --engine exllamav3 or llama.cpp"
-            )
+            raise UsageError(f"exllamav2 has no code for the layers of {model.name}", "use --engine llama.cpp")
 
 
 def estimate(job: Job[None, None]) -> Estimate:

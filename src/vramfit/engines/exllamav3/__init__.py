@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
+    from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -40,6 +41,13 @@ class ExLlamaV3(ExLlama[ExLlamaKeys]):
     places_experts = True
     speculates = ("mtp", "draft")
     speculative_tokens = 4
+
+    def lacks(self, model: Model, work: Workload) -> str | None:
+        """Reason why ExLlamaV3 has no code for the model; None if it has."""
+        from vramfit.engines.architectures import missing
+        from vramfit.engines.exllamav3.architectures import REGISTRY
+
+        return missing(model, REGISTRY)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the kernels do not run on the GPUs; None if they do."""

@@ -64,6 +64,15 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         """Return True if the model takes images and its projector is loaded."""
         return model.sees and request.get("mmproj") != "off"
 
+    def lacks(self, model: Model, work: Workload) -> str | None:
+        """Reason why llama.cpp has no code for a speech model; None for any other, which may have a GGUF name by now."""
+        if model.modality != "text-to-speech":
+            return None
+        from vramfit.engines.architectures import missing
+        from vramfit.engines.llamacpp.architectures import REGISTRY
+
+        return missing(model, REGISTRY)
+
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why no back end, or not the requested one, runs on the GPUs; None if one does."""
         backend = self.own_keys(work).backend

@@ -346,7 +346,7 @@ def cache_bytes(cache: Cache, work: Workload, batch: int, room: Cells, widest_va
         return 4 * (cache.convolution_elements + cache.recurrent_elements) * work.parallel
     if cache.kind == "cross":
         raise CannotTell(
-            "llama.cpp has no cross-attention to images", "use --engine transformers or vllm for this model"
+            "llama.cpp's buffers for cross-attention are not modelled", "use --engine transformers for this model"
         )
     value_width = max(cache.value_width, widest_value) if cache.value_width else 0
     if cache.kind == "compressed":

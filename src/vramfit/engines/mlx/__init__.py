@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
+    from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -81,6 +82,13 @@ class Mlx(Engine[int | None, MlxKeys]):
 
         context = context_share(gpus[0])
         return View(None, (Share(context.low, context.expected, CUDA_HIGH * context.expected),))
+
+    def lacks(self, model: Model, work: Workload) -> str | None:
+        """Reason why MLX has no code for the model; None if it has."""
+        from vramfit.engines.architectures import missing
+        from vramfit.engines.mlx.architectures import REGISTRY
+
+        return missing(model, REGISTRY)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why MLX's CUDA back end does not run on a card; None if it does."""

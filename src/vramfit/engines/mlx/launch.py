@@ -182,7 +182,7 @@ def _made(deployment: Deployment) -> dict[str, object]:
         return {}
     if scheme.family == "mlx":
         return {"quantize": True, **scheme.settings}
-    if scheme.id in DTYPES and (scheme.id == "fp32") != (native == "fp32"):
+    if scheme.id in DTYPES and "fp32" in (scheme.id, native):
         return {"dtype": DTYPES[scheme.id]}
     return {}
 

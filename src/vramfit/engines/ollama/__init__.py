@@ -98,6 +98,10 @@ class Ollama(Engine[Cards, OllamaKeys]):
             free = each(lambda gpu: usable_bytes(gpu, work.platform) - work.reserve_bytes, gpus)
         return View(Cards(view.traits, free), view.shares)
 
+    def lacks(self, model: Model, work: Workload) -> str | None:
+        """Reason why llama.cpp, which Ollama runs, has no code for a speech model; None for any other."""
+        return LlamaCpp().lacks(model, work)
+
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why Ollama runs the model on the CPU instead of the GPUs; None if it uses them."""
         if all(cards.surely_runs(gpu) for gpu in kinds(gpus)):

@@ -113,6 +113,13 @@ class SGLang(Server[Cards, SGLangKeys]):
 
         return extended(model, request, longest_context)
 
+    def lacks(self, model: Model, work: Workload) -> str | None:
+        """Reason why SGLang has no code for the model; None if it has."""
+        from vramfit.engines.architectures import missing
+        from vramfit.engines.sglang.architectures import REGISTRY
+
+        return missing(model, REGISTRY)
+
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the server does not start with the scheme and the cache type on the GPUs; None if it does."""
         from vramfit.engines.servers import version
@@ -146,7 +153,7 @@ class SGLang(Server[Cards, SGLangKeys]):
         return serving(self, deployment, estimate)
 
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
-        """Warn of a pool that is smaller than one request of the asked context."""
+        """Warn of a pool that is smaller than one request of the asked context, and of cards that its kernels leave out."""
         from vramfit.engines.sglang.serving import remarks
 
         return (*super().remarks(deployment, estimate), *remarks(self, deployment, estimate))

@@ -9,6 +9,7 @@ from vramfit.engines.sglang.estimate import DRAFT_REQUESTS, Plan, rank_cells
 from vramfit.engines.sglang.layout import stage_of
 from vramfit.engines.sglang.overhead import LEAST_REQUESTS, MOST_REQUESTS
 from vramfit.engines.sglang.static import StaticPool
+from vramfit.engines.support import without_bfloat16
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 REQUESTS_PER_CONTEXT = 512
 """Requests that a server prepares for with a cache of one context (``resolve_max_num_reqs``)."""
+ON_TURING = (
+    "it is not certain that SGLang starts on Turing: its check lets compute capability 7.5 pass, and the wheel of sglang-kernel"
+    " 0.4.10 has no code for it (sgl-project/sglang issues 17333, 24224, 38515)"
+)
 
 
 def serving(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> Serving | None:
@@ -61,6 +66,12 @@ def copy_capacity(runtime: SGLang, deployment: Deployment, estimate: Estimate) -
 
 
 def remarks(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
+    """Warnings of a card that the kernels leave out, and of a pool that is smaller than one request of the asked context."""
+    early = any(without_bfloat16(gpu) for gpu in deployment.gpus)
+    return (*((ON_TURING,) if early else ()), *_small_pool(runtime, deployment, estimate))
+
+
+def _small_pool(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
     """Warning where the pool is smaller than one request of the asked context; empty where it is not."""
     cached = copy_capacity(runtime, deployment, estimate)
     work = deployment.workload

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
+    from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -51,6 +52,13 @@ class TensorRtLlm(Server[Cards, ServerKeys]):
 
         cards = Cards(mxfp4_kernel(gpus[0]), spread(gpus, work))
         return View(cards, each(context_share, gpus))
+
+    def lacks(self, model: Model, work: Workload) -> str | None:
+        """Reason why TensorRT-LLM has no code for the model; None if it has."""
+        from vramfit.engines.architectures import missing
+        from vramfit.engines.tensorrtllm.architectures import REGISTRY
+
+        return missing(model, REGISTRY)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the server does not start with the scheme on the GPUs; None if it does."""

@@ -6,7 +6,7 @@ for ``--set``.
 
 from __future__ import annotations
 
-from vramfit.engines.naming import DTYPES, PLAIN, file_stem, is_own, is_stored, repository
+from vramfit.engines.naming import DTYPES, PLAIN, file_stem, is_own, is_published, repository
 from vramfit.engines.serving import WIDE, machines, share_text, with_quant
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
@@ -123,7 +123,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
     from vramfit.engines.tensorrtllm.support import CLASSIC
 
     work, settings = deployment.workload, estimate.settings
-    named = is_own(deployment) or is_stored(deployment) or deployment.scheme.family in ("plain", deployment.model.dtype)
+    named = is_own(deployment) or (is_published(deployment) and deployment.checkpoint.scaled == 1)
     count, copies = machines(estimate), int(str(settings["data_parallel"]))
     ranks = int(str(settings["tensor_parallel"])) * copies
     values = {
@@ -153,10 +153,10 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
 
 
 def _settings(deployment: Deployment, keys: ServerKeys) -> list[str]:
-    """Settings that have no flag: the element type where it is wider or narrower than the stored one, and no graphs."""
+    """Settings that have no flag: the element type where it is of 32 bits or is stored in 32, and no graphs."""
     scheme, native = deployment.scheme.id, deployment.model.dtype
     found = [EAGER] if keys.enforce_eager else []
-    if scheme in DTYPES and (scheme == "fp32") != (native == "fp32"):
+    if scheme in DTYPES and "fp32" in (scheme, native):
         found.append(f"{DTYPE}{DTYPES[scheme]}")
     return found
 

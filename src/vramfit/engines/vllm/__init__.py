@@ -148,6 +148,14 @@ class Vllm(Server[Cards, ServerKeys]):
 
         return extended(model, request, longest_context(self.fill(request) or ServerKeys()))
 
+    def lacks(self, model: Model, work: Workload) -> str | None:
+        """Reason why vLLM has no code for the model in the release asked; None if it has."""
+        from vramfit.engines.architectures import missing
+        from vramfit.engines.servers import version
+        from vramfit.engines.vllm.architectures import REGISTRY
+
+        return missing(model, REGISTRY, version(self.own_keys(work)))
+
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the server does not start with the scheme and the cache type on the GPUs; None if it does."""
         from vramfit.engines.servers import version
