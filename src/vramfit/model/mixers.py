@@ -80,7 +80,7 @@ class LatentAttention(Record):
 
 
 class CompressedAttention(Record):
-    """DeepSeek-V4's attention: recent tokens in full, and older tokens compressed in groups into one entry each.
+    """Attention of DeepSeek-V4 and V4.1: recent tokens in full, and older tokens compressed in groups into one entry each.
 
     One head of ``head_dim`` elements is both key and value of all query heads, so that an entry is cached only once.
     """
@@ -93,8 +93,8 @@ class CompressedAttention(Record):
     window: int
     """Number of recent tokens kept in full; older ones are dropped if ``ratio`` is 0."""
     ratio: int
-    """Number of tokens that become one cached entry: 4 (an indexer selects entries), 128 (all entries are attended to)
-    or 0 (nothing is compressed)."""
+    """Number of tokens that become one cached entry: 4 (an indexer selects entries), 128 (all entries are attended to),
+    1 or 2 (DeepSeek-V4.1) or 0 (nothing is compressed, or the layer reads the entries of an earlier one)."""
     output_groups: int
     output_rank: int
     """Width that the output projection reduces each group of heads to, being low-rank and block-diagonal."""
