@@ -65,6 +65,8 @@ class LatentAttention(Record):
     """Bytes of an element of the indexer's key; 0 if it has the cache's element type."""
     window: int | None = None
     """Number of past tokens that the layer attends to (sliding layers of dots.3); None for all of them."""
+    shares_cache: bool = False
+    """True if the layer reads an earlier layer's latents and owns none but its indexer's keys (Mistral Large 4)."""
 
     @property
     def widths(self) -> Widths:
@@ -74,8 +76,13 @@ class LatentAttention(Record):
         return Widths(heads, heads, 1, query, query, value, value, self.window, 2 * query + 2 * value)
 
     def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
-        """Cache of the latent and the rotary key of each token, which the values are computed from as well."""
-        width, index = self.kv_rank + self.rope_dim, self.indexer_dim or 0
+        """Cache of the latent and the rotary key of each token, which the values are computed from as well.
+
+        A layer that reads those of another keeps its indexer's keys alone, and without an indexer nothing.
+        """
+        width, index = 0 if self.shares_cache else self.kv_rank + self.rope_dim, self.indexer_dim or 0
+        if not width and not index:
+            return None
         return Cache("latent", layers, width, 0, self.window, index_width=index, index_bytes=self.indexer_bytes)
 
 
