@@ -198,7 +198,7 @@ def _mtp_layers(root: Section, section: Section) -> int:
 
 def _modality(class_name: str | None, tower: VisionTower | None) -> str:
     if class_name is not None and class_name.endswith(ENCODERS):
-        return "reranker"
+        return "embedding" if class_name.endswith("ForMaskedLM") else "reranker"
     return "text" if tower is None else "vision-language"
 
 
