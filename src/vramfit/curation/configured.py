@@ -125,7 +125,7 @@ def _ordered(tensors: Iterable[Tensor]) -> tuple[Tensor, ...]:
         known = rows.get(key)
         if known is None:
             rows[key] = tensor
-        elif tensor.layers:
+        elif tensor.layers and tensor.layers != known.layers:
             rows[key] = replace(known, layers=tuple(sorted({*known.layers, *tensor.layers})))
         else:
             rows[key] = replace(known, copies=known.copies + tensor.copies)

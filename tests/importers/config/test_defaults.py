@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from vramfit.importers.config.model import Configured, read_config
 
 LEAST_COUNTED = 372
@@ -45,3 +47,38 @@ def test_the_others_are_refused_in_one_line() -> None:
     reasons = [found.tensors_reason or "" for _, total, found in rows() if total is None]
     assert len(reasons) > 100
     assert [reason for reason in reasons if not reason or "\n" in reason or len(reason) > 250] == []
+
+
+LLAMA = {"hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32}
+"""Fields that models of seven billion parameters share."""
+
+
+@pytest.mark.parametrize(
+    ("config", "total"),
+    [
+        (
+            {"model_type": "internlm2", "num_key_value_heads": 8, "vocab_size": 92544, "intermediate_size": 14336},
+            7737708544,
+        ),
+        ({"model_type": "baichuan", "vocab_size": 125696, "intermediate_size": 11008}, 7505973248),
+        ({"model_type": "Yi", "num_key_value_heads": 4, "vocab_size": 64000, "intermediate_size": 11008}, 6061035520),
+    ],
+)
+def test_types_with_code_of_their_own_and_the_matrices_of_another(config: dict[str, Any], total: int) -> None:
+    """Totals of InternLM2 7B, Baichuan2 7B and Yi 6B as the Hub states them."""
+    name = f"{config['model_type']}ForCausalLM"
+    assert counted(read_config({**LLAMA, **config, "architectures": [name]}, "it", "It")) == total
+
+
+def test_layers_of_mistral_large_4_that_read_another_layers_latents() -> None:
+    """Every fourth layer has no rotary key; a layer that reads an earlier one's latents keeps its indexer's keys."""
+    text = {
+        "num_hidden_layers": 4,
+        "kv_source_layers": [0, 0, 2, 3],
+        "indexer_types": ["full", "shared", "full", "full"],
+    }
+    found = read_config({"model_type": "mistral_large4", "text_config": text}, "it", "It")
+    kept = {index: group.mixers[0].cache((index,), 1) for group in found.model.layers for index in group.indices}
+    assert [kept[index] and (kept[index].key_width, kept[index].index_width) for index in range(4)] == [
+        (576, 128), None, (576, 128), (512, 128),
+    ]  # fmt: skip
