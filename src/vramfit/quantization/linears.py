@@ -9,7 +9,6 @@ checkpoints of these kinds; bitsandbytes on load is the exception.
 from __future__ import annotations
 
 from vramfit.model import tensors
-from vramfit.model.ngram_table import is_ngram_table
 from vramfit.quantization import Stored
 
 TYPE_CHECKING = False
@@ -42,6 +41,8 @@ def _as_released(model: Model, row: Stored) -> Stored:
     Each row has an exponent of 8 bits for every 32 elements: 264 bytes for the 256 elements of DeepSeek-V4.1's (vLLM
     0.33.0 ``models/deepseek_v41/common/engram.py``, ``ParallelEngramEmbedding``).
     """
+    from vramfit.model.ngram_table import is_ngram_table
+
     tensor = row.tensor
     if not is_ngram_table(model, tensor):
         return row
