@@ -17,6 +17,10 @@ TABLE = 320_000_000 * 160 * 2
 """Bytes of Qwen3.8-Flash-Next's table: 320 million rows of 160 elements in 16 bits."""
 
 
+TWO_TABLES = (384_006_168 + 384_016_682) * 264
+"""Bytes of DeepSeek-V4.1's tables: rows of 256 elements in 8 bits, with an exponent for every 32."""
+
+
 def answered(**request: Any) -> Answer:
     """The answer to a request: Qwen3.8-Flash-Next in FP8 on two H200 unless it says otherwise."""
     raw = {"gpu": "2xh200", "model": "qwen3.8-flash-next", "quant": "fp8", "engine": "vllm", **request}
@@ -73,3 +77,11 @@ def test_explained(engine: str) -> None:
     assert "the table of n-grams, 95.37 GiB, is in pinned host memory, which is the engine's default" in (
         found.estimate.assumptions
     )
+
+
+@pytest.mark.parametrize(("engine", "host"), [("vllm", TWO_TABLES), ("sglang", 0)])
+def test_two_tables_in_eight_bits(engine: str, host: int) -> None:
+    """vLLM keeps those of DeepSeek-V4.1 in host memory by default, SGLang on the cards."""
+    found = answered(model="deepseek-v4.1-flash", quant="fp8-block", engine=engine, gpu="8xb200")
+    assert table_bytes(found.deployment.checkpoint) == TWO_TABLES
+    assert found.estimate.host.weights_bytes == host

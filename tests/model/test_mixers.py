@@ -147,3 +147,18 @@ def test_products_for_each_token_looked_back_on(name: str, products: int) -> Non
 )
 def test_rows_kept_of_a_sequence(cache: Cache, kept: dict[int, int]) -> None:
     assert {tokens: cache.tokens_kept(tokens) for tokens in kept} == kept
+
+
+@pytest.mark.parametrize(
+    ("mixer", "cache"),
+    [
+        (LatentAttention(4, None, 20, 6, 2, 5, shares_cache=True), None),
+        (
+            LatentAttention(4, None, 20, 6, 2, 5, indexer_dim=7, indexer_heads=2, shares_cache=True),
+            Cache("latent", (3,), 0, 0, None, index_width=7),
+        ),
+    ],
+)
+def test_latents_of_an_earlier_layer(mixer: LatentAttention, cache: Cache | None) -> None:
+    """A layer that reads them keeps its indexer's keys alone (Mistral Large 4)."""
+    assert mixer.cache((3,), 64) == cache

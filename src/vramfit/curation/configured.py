@@ -14,6 +14,7 @@ from vramfit._record import replace
 from vramfit.curation.derive import RECALLED
 from vramfit.importers.config.model import Configured, read_config
 from vramfit.importers.imported import count
+from vramfit.importers.quant_config import block_of, expert_type_of
 from vramfit.model import model_from_facts
 from vramfit.model.architecture import Attention
 from vramfit.model.build import nominal_billions, published_files
@@ -82,6 +83,8 @@ def _configured(facts: Mapping[str, Any]) -> Model:
     if gap is not None or read.tensors is None:
         raise ValueError(f"config: {gap}")
     vision = facts.get("vision")
+    settings = facts["config"].get("quantization_config") or {}
+    released = {"expert_dtype": expert_type_of(facts["config"], settings), "weight_block": block_of(settings)}
     model = replace(
         read.model,
         **{field: facts[field] for field in ("id", "name", "family")},
@@ -89,6 +92,7 @@ def _configured(facts: Mapping[str, Any]) -> Model:
         dtype=facts.get("dtype") or read.model.dtype,
         context=context,
         layers=layers,
+        traits=replace(read.model.traits, **{trait: value for trait, value in released.items() if value}),
         architecture=Architecture(None, read.model.architecture.model_type, facts.get("gguf")),
         vision=read_vision(vision) if vision else read.model.vision,
         audio=read_audio(facts["audio"]) if facts.get("audio") else None,
@@ -133,7 +137,7 @@ def _ordered(tensors: Iterable[Tensor]) -> tuple[Tensor, ...]:
             number += 1
         if known is None:
             rows[key] = tensor
-        elif tensor.layers:
+        elif tensor.layers and tensor.layers != known.layers:
             rows[key] = replace(known, layers=tuple(sorted({*known.layers, *tensor.layers})))
         else:
             rows[key] = replace(known, copies=known.copies + tensor.copies)

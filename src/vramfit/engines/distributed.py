@@ -315,8 +315,9 @@ def cut_blocks(model: Model, scheme: Scheme, ranks: int, over: int, whole: bool)
     """
     if scheme.family != "fp8" or (model.dtype != "fp8" and scheme.settings["scale"] != "block"):
         return None
-    found = cut_width(model, BLOCK, ranks, over, whole)
-    return "{} / {} goes through blocks of {} weights that share a scale".format(*found, BLOCK) if found else None
+    side = model.traits.weight_block or BLOCK
+    found = cut_width(model, side, ranks, over, whole)
+    return "{} / {} goes through blocks of {} weights that share a scale".format(*found, side) if found else None
 
 
 def padding_needed(model: Model, scheme: Scheme, ranks: int) -> str | None:

@@ -1,6 +1,6 @@
-"""Table of n-grams, whose rows the last tokens choose, that servers keep in pinned host memory.
+"""Tables of n-grams, whose rows the last tokens choose, that servers keep in pinned host memory.
 
-Each GPU reads the few rows of its tokens there, so that the table takes no card's memory: 95 GiB of Qwen3.8-Flash-Next's
+Each GPU reads the few rows of its tokens there, so that a table takes no card's memory: 95 GiB of Qwen3.8-Flash-Next's
 weights. Tables of embeddings by layer (Gemma 3n, Gemma 4 E) are on the cards as other embeddings are.
 """
 
@@ -17,25 +17,24 @@ if TYPE_CHECKING:
     from vramfit.quantization.checkpoint import Stored
 
 
-def table_of(checkpoint: Checkpoint) -> Stored | None:
-    """Tensor that is a table of n-grams; None for a model without one."""
+def tables_of(checkpoint: Checkpoint) -> list[Stored]:
+    """Tensors that are tables of n-grams: none in most models, two in DeepSeek-V4.1."""
     model = checkpoint.model
-    return next((row for row in checkpoint.stored if is_ngram_table(model, row.tensor) and not row.layers), None)
+    return [row for row in checkpoint.stored if is_ngram_table(model, row.tensor) and not row.layers]
 
 
 def table_bytes(checkpoint: Checkpoint) -> int:
-    """Bytes of the table of n-grams, which the ranks of one copy of the model share; 0 for a model without one."""
-    row = table_of(checkpoint)
-    return 0 if row is None else row.bytes_each
+    """Bytes of the tables of n-grams, which the ranks of one copy of the model share; 0 for a model without one."""
+    return sum([row.bytes_each * row.tensor.copies for row in tables_of(checkpoint)])
 
 
 @per_model
 def on_cards(checkpoint: Checkpoint) -> Checkpoint:
-    """Checkpoint without its table of n-grams; itself for a model without one."""
-    table = table_of(checkpoint)
-    if table is None:
+    """Checkpoint without its tables of n-grams; itself for a model without one."""
+    tables = tables_of(checkpoint)
+    if not tables:
         return checkpoint
-    rest = tuple([row for row in checkpoint.stored if row is not table])
+    rest = tuple([row for row in checkpoint.stored if all(row is not table for table in tables)])
     return Checkpoint(checkpoint.model, checkpoint.scheme, rest, checkpoint.source, family=checkpoint.family)
 
 

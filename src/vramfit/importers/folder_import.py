@@ -20,6 +20,7 @@ from vramfit.importers.place import folder_below
 from vramfit.importers.quant_config import (
     FLOATS8,
     SIDE_FILES,
+    block_of,
     cache_type_of,
     expert_type_of,
     method_of,
@@ -192,7 +193,8 @@ def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origi
     model = replace(found.model, origin=origin)
     experts = expert_type_of(config, parts.settings)
     if experts is not None:
-        model = replace(model, dtype=FLOATS8, traits=replace(model.traits, expert_dtype=experts))
+        block = block_of(parts.settings)
+        model = replace(model, dtype=FLOATS8, traits=replace(model.traits, expert_dtype=experts, weight_block=block))
     keys = _cache_keys(parts.settings)
     if header is None:
         own = (*(found.tensors or ()), *[row.tensor for row in parts.beside if found.tensors])

@@ -25,6 +25,8 @@ SECTIONS = ("text_config", "llm_config", "language_config")
 PLAIN = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 """Schemes of checkpoints of which most bytes are of one of these types."""
 FLOATS8 = "fp8"
+USUAL_BLOCK = 128
+"""Side of the squares of weights that share a scale in checkpoints of 8-bit floats (``quantization.fp8``)."""
 GPTQ = ("gptq", "auto-round", "autoround", "gptqmodel")
 BITS = (("fp16", 12.0), ("int8", 6.0), ("int4", 0.0))
 """Bits per weight from which on a checkpoint without a scheme counts to a class."""
@@ -72,6 +74,13 @@ def expert_type_of(config: Mapping[str, Any], settings: Mapping[str, Any]) -> st
     stated = config.get("expert_dtype") or settings.get("expert_dtype")
     plain = method_of(settings).lower() == FLOATS8 and not settings.get("moe_quant_algo")
     return "mxfp4" if stated == "fp4" and plain else None
+
+
+def block_of(settings: Mapping[str, Any]) -> int | None:
+    """Side of the squares of weights that share a scale, where a checkpoint states another than the usual 128."""
+    stated = settings.get("weight_block_size")
+    side = stated[0] if isinstance(stated, list) and stated and stated[0] == stated[-1] else None
+    return side if isinstance(side, int) and 0 < side < USUAL_BLOCK else None
 
 
 def method_of(settings: Mapping[str, Any]) -> str:

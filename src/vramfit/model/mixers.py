@@ -65,6 +65,8 @@ class LatentAttention(Record):
     """Bytes of an element of the indexer's key; 0 if it has the cache's element type."""
     window: int | None = None
     """Number of past tokens that the layer attends to (sliding layers of dots.3); None for all of them."""
+    shares_cache: bool = False
+    """True if the layer reads an earlier layer's latents and owns none but its indexer's keys (Mistral Large 4)."""
 
     @property
     def widths(self) -> Widths:
@@ -74,13 +76,18 @@ class LatentAttention(Record):
         return Widths(heads, heads, 1, query, query, value, value, self.window, 2 * query + 2 * value)
 
     def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
-        """Cache of the latent and the rotary key of each token, which the values are computed from as well."""
-        width, index = self.kv_rank + self.rope_dim, self.indexer_dim or 0
+        """Cache of the latent and the rotary key of each token, which the values are computed from as well.
+
+        A layer that reads those of another keeps its indexer's keys alone, and without an indexer nothing.
+        """
+        width, index = 0 if self.shares_cache else self.kv_rank + self.rope_dim, self.indexer_dim or 0
+        if not width and not index:
+            return None
         return Cache("latent", layers, width, 0, self.window, index_width=index, index_bytes=self.indexer_bytes)
 
 
 class CompressedAttention(Record):
-    """DeepSeek-V4's attention: recent tokens in full, and older tokens compressed in groups into one entry each.
+    """Attention of DeepSeek-V4 and V4.1: recent tokens in full, and older tokens compressed in groups into one entry each.
 
     One head of ``head_dim`` elements is both key and value of all query heads, so that an entry is cached only once.
     """
@@ -93,8 +100,8 @@ class CompressedAttention(Record):
     window: int
     """Number of recent tokens kept in full; older ones are dropped if ``ratio`` is 0."""
     ratio: int
-    """Number of tokens that become one cached entry: 4 (an indexer selects entries), 128 (all entries are attended to)
-    or 0 (nothing is compressed)."""
+    """Number of tokens that become one cached entry: 4 (an indexer selects entries), 128 (all entries are attended to),
+    1 or 2 (DeepSeek-V4.1) or 0 (nothing is compressed, or the layer reads the entries of an earlier one)."""
     output_groups: int
     output_rank: int
     """Width that the output projection reduces each group of heads to, being low-rank and block-diagonal."""

@@ -1,4 +1,4 @@
-"""Table of n-grams among a model's tensors: rows that the last tokens choose (Qwen3.8-Flash-Next)."""
+"""Tables of n-grams among a model's tensors: rows that the last tokens choose (Qwen3.8-Flash-Next, DeepSeek-V4.1)."""
 
 from __future__ import annotations
 

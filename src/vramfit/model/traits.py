@@ -147,6 +147,9 @@ class Traits(Record):
     expert_dtype: Literal["mxfp4", "fp8"] | None = None
     """Element type of the routed experts in the checkpoint: ``mxfp4`` beside other weights in FP8 (DeepSeek-V4), or
     ``fp8`` where such a model was repackaged in FP8 throughout; None if it is ``dtype``."""
+    weight_block: Count | None = None
+    """Side of the squares of weights that share a scale in a checkpoint of 8-bit floats, where it is not 128
+    (DeepSeek-V4.1: 32)."""
     shared_gate: bool = False
     """A learned gate scales the shared expert's output (Qwen2-MoE, Qwen3-Next)."""
     dense_beside_experts: bool = False

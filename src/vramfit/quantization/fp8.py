@@ -36,7 +36,7 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
     scale = "block" if model.dtype == "fp8" else scheme.settings["scale"]
 
     def size(tensor: Tensor) -> int:
-        return tensor.elements + SCALE_BYTES * _scales(tensor, scale)
+        return tensor.elements + SCALE_BYTES * _scales(tensor, scale, model.traits.weight_block or BLOCK)
 
     if not scheme.settings.get("ffn"):
         stored = store_linears(model, "FP8", size, lambda t: block_linear(t) and not t.name.startswith(HALF))
@@ -78,9 +78,9 @@ def head_copy_bytes(model: Model) -> int:
     return 2 * model.vocab * model.hidden if model.tied else 0
 
 
-def _scales(tensor: Tensor, scale: str) -> int:
+def _scales(tensor: Tensor, scale: str, side: int) -> int:
     if scale == "tensor":
         return experts(tensor)
     if scale == "channel":
         return rows(tensor)
-    return -(-tensor.shape[0] // BLOCK) * -(-tensor.shape[1] // BLOCK) * experts(tensor)
+    return -(-tensor.shape[0] // side) * -(-tensor.shape[1] // side) * experts(tensor)

@@ -29,7 +29,24 @@ def store_linears(
     ``wanted`` is ``block_linear`` unless given.
     """
     chosen = wanted or block_linear
-    return tuple([Stored(t, kind, size(t), t.layers) if chosen(t) else half(t) for t in tensors(model)])
+    stored = [Stored(t, kind, size(t), t.layers) if chosen(t) else half(t) for t in tensors(model)]
+    if model.dtype == "fp8":
+        stored = [_as_released(model, row) for row in stored]
+    return tuple(stored)
+
+
+def _as_released(model: Model, row: Stored) -> Stored:
+    """Table of n-grams in 8-bit floats, in a model released in them; any other tensor as it is.
+
+    Each row has an exponent of 8 bits for every 32 elements: 264 bytes for the 256 elements of DeepSeek-V4.1's (vLLM
+    0.33.0 ``models/deepseek_v41/common/engram.py``, ``ParallelEngramEmbedding``).
+    """
+    from vramfit.model.ngram_table import is_ngram_table
+
+    tensor = row.tensor
+    if not is_ngram_table(model, tensor):
+        return row
+    return Stored(tensor, "FP8", tensor.elements + rows(tensor) * groups(tensor, 32), row.layers)
 
 
 def block_linear(tensor: Tensor) -> bool:

@@ -100,3 +100,19 @@ def test_stages_have_the_pages_of_their_layers() -> None:
     )
     assert first.count == second.count
     assert (10 * (ENTRY + KEYS) + 10 * FAR, 11 * (ENTRY + KEYS) + 10 * FAR) == (first.block_bytes, second.block_bytes)
+
+
+def test_entries_that_few_layers_own() -> None:
+    """DeepSeek-V4.1: three layers with an entry for two tokens and one with one for each; 40 windows in two groups, since
+    a block holds 24; and one ring for the open groups of three layers."""
+    own = 3 * (74_880 + 17_280) + (149_760 + 33_984)
+    windows = -(-(127 + 4096) // 32) + 1
+    assert Blocks(512 + 2 * windows + 1, own, (512 + 2 * windows + 1) * own) == taken("deepseek-v4.1-flash", 131_072)
+
+
+def test_a_stage_without_entries_of_its_own() -> None:
+    """The last ten layers keep windows alone, which are then as large as a block."""
+    model = catalogue().model("deepseek-v4.1-flash")
+    windows = -(-(127 + 4096) // 32) + 1
+    found = blocks(model, Workload(131_072), conditions(), (30, 40))
+    assert Blocks(10 * windows, 19_008, 10 * windows * 19_008) == found

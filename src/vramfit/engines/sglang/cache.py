@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WINDOW_POOLS = (
     "gpt_oss", "llama4_text", "mimo_v2_flash", "step3p5", "gemma4_text", "gemma4_unified_text", "laguna", "mellum",
-    "granite_swa", "deepseek_v4",
+    "granite_swa", "deepseek_v4", "deepseek_v41_text",
 )  # fmt: skip
 """Architectures whose windowed layers have a pool of their own. Those of Gemma 2 and 3, EXAONE 4 and OLMo 3 are switched
 off (``arg_groups/model_overrides``), and others are not known to it: their layers keep every token."""
@@ -195,12 +195,15 @@ def _index_bytes(width: int) -> int:
 
 
 def _compressed(cache: Cache, counts: dict[int, int], ratio: float) -> Cells:
-    """Cells of DeepSeek-V4: entries of compressed tokens, a pool of recent ones, and rings of tokens to be compressed."""
+    """Cells of DeepSeek-V4: entries of compressed tokens, a pool of recent ones, and rings of tokens to be compressed.
+
+    Entries of V4.1, of 1 or 2 tokens, are counted as on cards before Blackwell, where they are as wide as V4's.
+    """
     layers = sum(counts.values())
     entries = 0.0
     for each, count in counts.items():
         if each:
-            index = _index_bytes(cache.index_width) if each in STATE_RINGS and each == min(STATE_RINGS) else 0
+            index = _index_bytes(cache.index_width) if each < max(STATE_RINGS) else 0
             entries += count * (COMPRESSED_ENTRY + index) / each
     state = 4 * (cache.key_width + cache.index_width) * STATE_BYTES
     waiting = STATE_RINGS[4] / COMPRESSED_PAGE * state * counts.get(4, 0)

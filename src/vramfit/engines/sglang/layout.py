@@ -16,6 +16,7 @@ from vramfit.engines.interface import Job
 from vramfit.engines.ngram_table import on_cards, table_bytes
 from vramfit.engines.servers import ONE_MACHINE
 from vramfit.engines.sglang.share import Spread
+from vramfit.engines.vllm.kv_tables import has_mixer
 from vramfit.engines.vllm.rotary import SEVERAL_POSITIONS, rotary_bytes
 from vramfit.engines.vllm.weights import Stage, stages
 from vramfit.errors import UsageError
@@ -66,7 +67,7 @@ def stage_of(spread: Spread, number: int) -> int:
 
 def checkpoint_on_cards(job: Job[Cards, SGLangKeys]) -> Checkpoint:
     """Checkpoint of a job, without a table of n-grams that stays in host memory."""
-    return on_cards(job.checkpoint) if job.traits.link != "rocm" else job.checkpoint
+    return on_cards(job.checkpoint) if _table_on_host(job) else job.checkpoint
 
 
 def host_table_bytes(job: Job[Cards, SGLangKeys]) -> int:
@@ -74,7 +75,13 @@ def host_table_bytes(job: Job[Cards, SGLangKeys]) -> int:
 
     The table is there by default on NVIDIA cards (0.5.23 ``srt/arg_groups/model_overrides/qwen4_exp.py``).
     """
-    return table_bytes(job.checkpoint) * (job.keys.data_parallel or 1) if job.traits.link != "rocm" else 0
+    return table_bytes(job.checkpoint) * (job.keys.data_parallel or 1) if _table_on_host(job) else 0
+
+
+def _table_on_host(job: Job[Cards, SGLangKeys]) -> bool:
+    """Return True if tables of n-grams stay in host memory by default: on NVIDIA cards, but for those of DeepSeek-V4.1
+    (0.5.23 ``srt/environ.py``, ``SGLANG_ENABLE_DSV41_ENGRAM_HOST_TABLE``)."""
+    return job.traits.link != "rocm" and not has_mixer(job.model, "compressed")
 
 
 def stage_weights(checkpoint: Checkpoint, spread: Spread, kernel: str) -> tuple[Stage, ...]:

@@ -37,7 +37,10 @@ def blocks(model: Model, work: Workload, conditions: Conditions, span: Span) -> 
     flying = in_flight(conditions)
     if has_mixer(model, "compressed"):
         from vramfit.engines.vllm.compressed import compressed_blocks
+        from vramfit.engines.vllm.compressed_once import compresses_once, shared_blocks
 
+        if compresses_once(model):
+            return shared_blocks(model, work, flying, span)
         return compressed_blocks(model, work, conditions, flying, span)
     found = tables(model, work, conditions)
     if not found:

@@ -99,7 +99,11 @@ def sliding(section: Section, layer: int, kv_heads: str = "num_key_value_heads")
 def latent(section: Section, layer: int, word: str) -> Mixer:
     """Return multi-head latent attention. A layer owns an indexer if ``indexer_types`` says so, or if nothing does."""
     window = first(section, WINDOWS, layer) if word in SLIDING else None
-    owners = section("indexer_types")
+    owners, sources = section("indexer_types"), section("kv_source_layers")
+    nope, rope = whole(section, "nope_dim", layer) or 0, number(section, "rope_dim", layer)
+    rotated = section("no_rope_layers")
+    if isinstance(rotated, list) and layer < len(rotated) and not rotated[layer]:
+        nope, rope = nope + rope, 0  # the layer has no rotary key (Mistral Large 4)
     index = section("index_head_dim", layer)
     if isinstance(owners, list) and layer < len(owners) and owners[layer] != "full":
         index = None
@@ -109,11 +113,12 @@ def latent(section: Section, layer: int, word: str) -> Mixer:
         heads=number(section, "heads", layer),
         query_rank=first(section, ("q_lora_rank",), layer),
         kv_rank=number(section, "kv_rank", layer),
-        nope_dim=whole(section, "nope_dim", layer) or 0,
-        rope_dim=number(section, "rope_dim", layer),
+        nope_dim=nope,
+        rope_dim=rope,
         value_dim=whole(section, "value_dim", layer) or 0,
         indexer_dim=index if isinstance(index, int) else None,
         indexer_heads=first(section, ("index_n_heads",), layer) if index else None,
         indexer_bytes=4 if section.model_type in INDEX_IN_FP32 else 0,
         window=window if isinstance(window, int) else None,
+        shares_cache=isinstance(sources, list) and layer < len(sources) and sources[layer] != layer,
     )

@@ -188,14 +188,17 @@ def _model(
 
 
 def _mtp_layers(root: Section, section: Section) -> int:
-    """Layers that predict tokens ahead, 0 where none are stated."""
+    """Layers that predict tokens ahead, 0 where none are stated, or where they are no copies of the model's own
+    (DeepSeek-V4.1's have fewer experts, which ``dspark_n_routed_experts`` states)."""
+    if section.raw.get("dspark_n_routed_experts") is not None:
+        return 0
     stated = [one.raw.get(field) for one in (section, root) for field in MTP_LAYERS]
     return max([value for value in stated if type(value) is int and 0 < value <= MOST_MTP_LAYERS], default=0)
 
 
 def _modality(class_name: str | None, tower: VisionTower | None) -> str:
     if class_name is not None and class_name.endswith(ENCODERS):
-        return "reranker"
+        return "embedding" if class_name.endswith("ForMaskedLM") else "reranker"
     return "text" if tower is None else "vision-language"
 
 

@@ -22,9 +22,12 @@ LEGACY_LAYER_TYPES = {
 
 SAME_TYPES = {
     "mimo": "qwen2", "kimi_k2": "deepseek_v3", "deepseek_ref": "deepseek_v4", "minimax_m3": "minimax_m3_vl_text",
-    "minimax_m3_text": "minimax_m3_vl_text",
+    "minimax_m3_text": "minimax_m3_vl_text", "aquila": "llama", "baichuan": "llama", "internlm2": "llama", "solar": "llama",
+    "xverse": "llama", "Yi": "llama",
 }  # fmt: skip
-"""Types of published files that have another type's architecture under a name of their own."""
+"""Types of published files that have another type's architecture under a name of their own, as far as sizes go. Those of
+``llama`` have code in their repositories, with the same matrices, of which some are stored side by side (vLLM 0.33.0
+``models/registry.py``, ``baichuan.py``, ``internlm2.py``)."""
 
 _classes: dict[str, dict[str, Any]] = {}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BLOCKERS = (
     "mamba_", "ssm_", "linear_", "conv_L_cache", "short_conv", "linear_attn_config", "lru_width", "n_recurrent_loops",
-    "num_loops", "kv_source_layers", "sparse_index_dim", "sparse_attention_config", "index_head_dim", "state_size",
+    "num_loops", "kv_source_layer", "sparse_index_dim", "sparse_attention_config", "index_head_dim", "state_size",
     "rescale_every", "conv_kernel", "loop_num_passes", "recurrent_", "prompt_length",
 )  # fmt: skip
 """Beginnings of fields that speak of a state, of loops over layers, of borrowed caches or of an indexer."""
@@ -74,9 +74,9 @@ LOOPED = {
 """Formulas for the number of caches of a layer that runs several times, or attends twice."""
 
 KNOWN = (
-    *MAMBA2, *MAMBA1, *FIXED, *CONVOLUTIONS, *INDEXED_BESIDE_KEYS, *LOOPED, *KIMI_DELTA, "deepseek_v4", "zaya",
-    "dots3_note_text", "cpmant", "mimo_v2_flash", "lfm2", "lfm2_moe", "lfm3", "lfm3_text", "deepseek_v32", "glm_moe_dsa",
-    "longcat_flash", "recurrent_gemma", "speech_to_text", "mllama_text_model",
+    *MAMBA2, *MAMBA1, *FIXED, *CONVOLUTIONS, *INDEXED_BESIDE_KEYS, *LOOPED, *KIMI_DELTA, "deepseek_v4", "deepseek_v41_text",
+    "mistral_large4_text", "minicpm_sala", "zaya", "dots3_note_text", "cpmant", "mimo_v2_flash", "lfm2", "lfm2_moe", "lfm3",
+    "lfm3_text", "deepseek_v32", "glm_moe_dsa", "longcat_flash", "recurrent_gemma", "speech_to_text", "mllama_text_model",
 )  # fmt: skip
 """Types whose fields speak of a state, and which have a rule here or follow the general one."""
 
@@ -141,8 +141,14 @@ def _beside(section: Section, kind: str, layer: int, word: str) -> tuple[Mixer, 
         return (own, FixedState("prompt", elements=_numbers(section, (prompt,), layer)[0]))
     if kind == "mimo_v2_flash" and word == "sliding_attention":
         return (sliding(section, layer, "2 * num_key_value_heads"),)
+    if kind == "minicpm_sala" and word == "linear_attention":
+        # Lightning attention keeps its matrices in FP32 (SGLang's start-up log of MiniCPM-SALA: 0.98 GB for 21 slots).
+        matrix = "lightning_nkv * lightning_head_dim ** 2"
+        return (FixedState("lightning", elements=_numbers(section, (matrix,), layer)[0], element_bytes=4),)
     if kind == "deepseek_v4":
         return (_compressed(section, layer, word),)
+    if kind == "deepseek_v41_text":
+        return (_compressed_once(section, layer),)
     return None
 
 
@@ -161,6 +167,20 @@ def _compressed(section: Section, layer: int, word: str) -> CompressedAttention:
     if word == "heavily_compressed_attention":
         return CompressedAttention(heads, width, rank, window, ratio, groups, low)
     index = _numbers(section, ("index_head_dim", "index_n_heads"), layer)
+    return CompressedAttention(heads, width, rank, window, ratio, groups, low, *index)
+
+
+def _compressed_once(section: Section, layer: int) -> CompressedAttention:
+    """Return the attention of DeepSeek-V4.1, of which a few layers compress tokens and the others read their entries.
+
+    Each layer keeps a window of its own. Its entries, and the keys that select among them, are those of the last layer
+    that ``kv_source_layer_ids`` names (vLLM 0.33.0 ``models/deepseek_v41/attention.py``, ``get_kv_cache_spec``).
+    """
+    fields = ("num_attention_heads", "head_dim", "q_lora_rank", "sliding_window", "o_groups", "o_lora_rank")
+    heads, width, rank, window, groups, low = _numbers(section, fields, layer)
+    if not formulas.holds(formulas.parse("i in kv_source_layer_ids"), section, layer):
+        return CompressedAttention(heads, width, rank, window, 0, groups, low)
+    ratio, *index = _numbers(section, ("compress_ratios[i]", "index_head_dim", "index_n_heads"), layer)
     return CompressedAttention(heads, width, rank, window, ratio, groups, low, *index)
 
 

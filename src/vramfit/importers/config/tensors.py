@@ -119,12 +119,12 @@ def tensors_of(section: Section, name: str, prefix: str = "", path: str = "") ->
         if not f"{where}.".startswith(beginning) or not _condition(nested[2], section):
             continue
         inner = section
-        for key in nested[1].split("."):
+        for key in nested[1].split(".") if nested[1] else ():
             inner = inner.section(key)
         chosen = nested[2].get("class") or _mapped(nested[2]["auto"], inner)
         if chosen is None:
             raise formulas.MissingField(f"{nested[1]}.model_type")
-        deeper = f"{path}.{nested[1]}" if path else nested[1]
+        deeper = ".".join([part for part in (path, nested[1]) if part])
         yield from tensors_of(inner, chosen, f"{prefix}{where[len(beginning) :]}.", deeper)
 
 

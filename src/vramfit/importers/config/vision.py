@@ -59,6 +59,10 @@ _SPLIT = {
         "per_tile": f"{PATCHES} // scale_factor ** 2", "longest": ("processor.size.longest_edge", f"4 * {SIDE}"),
     },
 }  # fmt: skip
+_BARE = {
+    "kind": "unmodelled",
+    "tower": {"layers": "0", "hidden": "0", "ffn": "0", "heads": "0", "patch": "0", "image_size": "None"},
+}  # fmt: skip
 _ANYRES = {"rule": "anyres", "tile": SIDE, "patch": PATCH}
 
 TOWERS: dict[str, dict[str, Any]] = {
@@ -159,9 +163,15 @@ TOWERS: dict[str, dict[str, Any]] = {
             "max_pixels": (f"processor.max_patches * {PATCH} ** 2", f"16384 * {PATCH} ** 2"),
         },
     },
+    "deepseek_v41": {
+        **_BARE,
+        "image": {
+            "rule": "native", "patch": PATCH, "merge": "vision.downsample_ratio", "min_pixels": "vision.min_pixels",
+            "max_pixels": f"vision.max_image_tokens * ({PATCH} * vision.downsample_ratio) ** 2",
+        },
+    },
     "minimax_m3_vl": {
-        "kind": "unmodelled",
-        "tower": {"layers": "0", "hidden": "0", "ffn": "0", "heads": "0", "patch": "0", "image_size": "None"},
+        **_BARE,
         # The size in the makers' file, [672, 672], means nothing to the processor, which puts its own in its place.
         "image": _native("3136", "451584"),
     },
