@@ -23,6 +23,8 @@ FORBIDDEN = {"typing", "re", "json", "enum", "dataclasses", "pathlib", "yaml", "
 @pytest.fixture
 def cache_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    # A spare one below /tmp stays, and the next run of these tests would find it current.
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
     return tmp_path
 
 

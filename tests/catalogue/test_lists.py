@@ -9,7 +9,7 @@ from tests.catalogued import catalogue
 from tests.each import each
 
 STEMS = ("vllm_recipes", "vllm_variants", "ollama_library", "threads")
-LEAST_SHARE = {"vllm_recipes": 0.93, "vllm_variants": 0.97, "ollama_library": 0.95, "threads": 0.97}
+LEAST_SHARE = {"vllm_recipes": 0.93, "vllm_variants": 0.97, "ollama_library": 0.99, "threads": 0.97}
 FEWEST = {"vllm_recipes": 173, "vllm_variants": 170, "ollama_library": 150, "threads": 120}
 """Least share of each list that is answered; it may only rise."""
 

@@ -109,4 +109,4 @@ def test_the_catalogue_is_large_and_recalled_entries_say_so(document: dict[str, 
 
     assert len(entries) >= 390
     assert all(entry["sources"] for entry in entries)
-    assert "recalled" in next(entry for entry in entries if entry["id"] == "mlewd-remm-20b")["sources"]
+    assert "recalled" in next(entry for entry in entries if entry["id"] == "cogito-v2-109b")["sources"]

@@ -115,3 +115,34 @@ def test_a_bias_is_as_long_as_its_projection_is_wide(kind: str, head_dim: int | 
     expected = {"q_proj": 8 * (head_dim or 32), "k_proj": 2 * (head_dim or 32), "v_proj": 2 * (head_dim or 32)}
     for end in ("weight", "bias"):
         assert {name: widths[f"{name}.{end}"] for name in expected} == expected
+
+
+FALCON_H1 = {
+    "architectures": ["FalconH1ForCausalLM"], "model_type": "falcon_h1", "hidden_size": 512, "intermediate_size": 768,
+    "head_dim": 64, "num_attention_heads": 8, "num_hidden_layers": 24, "num_key_value_heads": 2, "mamba_d_conv": 4,
+    "mamba_d_head": 32, "mamba_d_ssm": 768, "mamba_d_state": 64, "mamba_n_groups": 1, "mamba_n_heads": 24,
+    "max_position_embeddings": 262144, "tie_word_embeddings": True, "vocab_size": 32768,
+}  # fmt: skip
+"""``config.json`` of Falcon-H1 Tiny R 90M, which lists no kinds of layers: its class makes all of one kind."""
+
+
+def test_layers_of_one_kind_need_no_list() -> None:
+    layers = read_config(FALCON_H1, "it", "It").model.layers
+    assert [(len(group.indices), [type(mixer).__name__ for mixer in group.mixers]) for group in layers] == [
+        (24, ["Attention", "StateSpace"])
+    ]
+
+
+FALCON_2 = {
+    "architectures": ["FalconForCausalLM"], "model_type": "falcon", "ffn_hidden_size": 16384, "hidden_size": 4096,
+    "new_decoder_architecture": True, "num_attention_heads": 32, "num_hidden_layers": 60, "num_kv_heads": 8,
+    "parallel_attn": True, "tie_word_embeddings": False, "vocab_size": 65024,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("norms", "total"), [(1, 11_102_822_400), (None, 11_103_313_920)])
+def test_falcon_has_one_norm_or_two_before_parallel_blocks(norms: int | None, total: int) -> None:
+    """Falcon2 11B has one, and its published total is the first."""
+    found = read_config({**FALCON_2, "num_ln_in_parallel_attn": norms}, "it", "It").tensors
+    assert found is not None
+    assert sum(tensor.parameters for tensor in found) == total

@@ -47,7 +47,9 @@ def layer_count(section: Section) -> int:
 
 def layer_words(section: Section, count: int) -> list[str]:
     """Return the kind of each layer in transformers' words."""
-    stated = next((value for field in KINDS if isinstance(value := section(field), list)), None)
+    stated = next((value for field in KINDS if isinstance(value := section(field), list | str)), None)
+    if isinstance(stated, str):
+        return [stated] * count  # a class all of whose layers are of one kind (Falcon-H1)
     if stated is not None:
         words = [str(word) for word in stated]
         if words != list(stated) or len(words) < count:
