@@ -136,7 +136,7 @@ def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> Non
         "sdadas/polish-gpt2-xl",
         "Salesforce/blip2-flan-t5-xl",
         "CISCai/jina-embeddings-v3-passage-distilled",
-        "openchat/openchat-3.5-0106-gemma",  # another maker's model
+        "openchat/openchat-3.7-gemma",  # another maker's model
         "my-13b",  # no generation
         "mistral-7b-foo",
         "llama-8b-abliterated",

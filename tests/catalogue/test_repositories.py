@@ -77,13 +77,13 @@ STATED: list[tuple[str, dict[str, str]]] = [
 ]
 
 UNKNOWN = (
-    "TheBloke/dolphin-2.1-mistral-7B-AWQ",  # a fine-tune with a name of its own may be anything
+    "TheBloke/dolphin-2.9-foo-7B-AWQ",  # a fine-tune with a name of its own may be anything
     "somebody/Qwen3-8B-v4",  # a version alone may be anything
     "somebody/Qwen3-8B-frankenmerge-v4",  # layers may be there twice
     "DavidAU/Qwen3-8B-REAP-4B-GGUF:Q4_K_M",  # experts or layers were cut out
     "somebody/Qwen3-8B-Aggressive",  # the grade of an edit alone is none
     "somebody/Qwen3-8B-nano",
-    "rhaymison/Llama-3-portuguese-Tom-cat-8b-instruct",
+    "rhaymison/Llama-portuguese-Tom-cat-8b-instruct",  # a generation that is not stated
     "somebody/Qwen3-8B-Gemma-3-4B",  # two sizes
     "somebody/Llama-3.1-8B-Instruct-EAGLE3",  # a part of a model
     "somebody/Tom-Qwen3-8B-VL",  # another architecture

@@ -13,7 +13,7 @@ from vramfit.catalogue.names import normalise_model
 from vramfit.catalogue.packaging import STYLES, is_packaging, keys_of, states_scheme, undescribed
 from vramfit.catalogue.pruned import WORDS as CUT_WORDS
 from vramfit.catalogue.pruned import divided
-from vramfit.catalogue.repositories import Reading, file_reading, parted
+from vramfit.catalogue.repositories import Reading, chosen_file, file_reading, parted
 from vramfit.quantization.gguf_parts import run_of
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ CHANGED = frozenset((
     "next", "max", "pro", "air", "flash", "diffusion", "1m", "longctx", "yarn", "prolong", "gradient", "megabeam", "deep", "wide",
     "domino", "dflare", "vispec", "orthrus", "spec", "slice", "sliced", "dense", "recurrent", "latent",
     "mm", "sa2va", "ovis", "sam2", "sam3", "gaze", "ream", "svd", "asvd", "tomoe",
-    "flexrank", "sculpt", "upcycled", "grafted", "onnx", "openvino",
+    "flexrank", "sculpt", "upcycled", "grafted", "onnx", "openvino", "mamba2", "h",
 ))  # fmt: skip
 """Words that speak of another architecture, of another size, of a part of a model, of a longer context, or of a form of
 weights that no engine here loads."""
@@ -60,13 +60,29 @@ MAKERS = frozenset((
 SHORT = {
     "l3": "llama-3", "l3.1": "llama-3.1", "l3.2": "llama-3.2", "l3.3": "llama-3.3", "g2": "gemma-2", "g3": "gemma-3",
     "g4": "gemma-4", "q2.5": "qwen2.5", "q3": "qwen3", "q3.5": "qwen3.5", "q3.6": "qwen3.6", "q3.8": "qwen3.8",
-    "mn": "mistral-nemo", "ms3.1": "mistral-small-3.1", "ms3.2": "mistral-small-3.2",
+    "l2": "llama-2", "mn": "mistral-nemo", "ms3.1": "mistral-small-3.1", "ms3.2": "mistral-small-3.2",
 }  # fmt: skip
 """Short forms of series in front of the names of fine-tunes (Haidra-Org/AI-Horde-text-model-reference models.csv, 2026-06)."""
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_./")
 """Letters of the names of repositories and files."""
 CUT = "cut"
 """Word that stands for those on experts that were cut out: one of the name's own."""
+GENERATIONS = (
+    "llama", "qwen", "gemma", "granite", "ministral", "mistral", "phi", "olmo", "exaone", "lfm", "internlm", "smollm", "falcon",
+)  # fmt: skip
+"""Beginnings of the names of series that count their generations."""
+LONGEST_GENERATION = 3
+"""Words of the longest name of a generation: ``mistral-small-3.2``."""
+HEADS = frozenset(("reranker", "rerank", "embedding", "embeddings", "embed"))
+"""Words for models with another head, which are of no generation of those that write."""
+UNVERSIONED = (
+    ("gpt", "oss"), ("seed", "oss"), ("mixtral",), ("pixtral",), ("codestral",), ("tinyllama",), ("codellama",), ("qwq",), ("solar",),
+)  # fmt: skip
+"""Words of series that have one generation, of which a name's size says which model it is."""
+SERIES_END = "v"
+"""Word that stands for the versions of a series of fine-tunes (``curation.spellings``)."""
+MOST_LETTERS = 3
+"""Letters of the version of a fine-tune: the ``v`` before its number, and those behind it."""
 FEWEST_WORDS = 2
 """Words of the shortest id that is looked for: a generation and a size."""
 
@@ -76,7 +92,7 @@ def base_reading(name: str, known: Callable[[str], bool], ids: Callable[[], Sequ
 
     ``known`` says whether the catalogue has exactly one entry of a name; ``ids`` gives those of all its models.
     """
-    text, _, chosen = name.strip().partition("@")[0].partition(":")
+    text, _, chosen = (chosen_file(name) or name.strip()).partition("@")[0].partition(":")
     text = file_reading(text) or text
     if text.count("/") > 1 or text.startswith(".") or not LETTERS.issuperset(text.lower()):
         return None
@@ -85,7 +101,56 @@ def base_reading(name: str, known: Callable[[str], bool], ids: Callable[[], Sequ
     cut = divided([*words, *packing])
     if cut is not None:
         return _of_cut(cut, [*words, *packing], owner, known, ids())
-    return _reading(words, packing, owner, known)
+    found = _reading(words, packing, owner, known)
+    if found is None and (brought := _together(words, known)) is not None:
+        found = _reading(brought, packing, owner, known)
+    return found or _of_series(words, packing, owner, known)
+
+
+def _together(words: list[str], known: Callable[[str], bool]) -> list[str] | None:
+    """Words of a name with its one size behind the generation that it is of; None where no model is of both.
+
+    ``Gemma-4-Queen-31B`` is ``gemma-4-31b-queen``, and ``Wayfarer-Large-70B-Llama-3.3`` is ``wayfarer-large-llama-3.3-70b``.
+    """
+    sizes = [index for index, word in enumerate(words) if _is_size(word) and not word.startswith("a")]
+    if len(sizes) != 1:
+        return None
+    stop = sizes[0] + 1
+    while stop < len(words) and _is_size(words[stop]):
+        stop += 1
+    size, rest = words[sizes[0] : stop], [*words[: sizes[0]], *words[stop:]]
+    runs = [
+        (start, end)
+        for start, word in enumerate(rest)
+        if word.startswith(GENERATIONS)
+        for end in range(start + 1, min(start + LONGEST_GENERATION, len(rest)) + 1)
+        if any(character.isdecimal() for character in "".join(rest[start:end])) and HEADS.isdisjoint(rest[start:end])
+        and not start < sizes[0] < end
+        and known("-".join([*rest[start:end], *size]))
+    ]
+    if not runs:
+        return None
+    start, end = max(runs, key=lambda run: run[1] - run[0])
+    return [*rest[:end], *size, *rest[end:]]
+
+
+def _of_series(words: list[str], packing: list[str], owner: str, known: Callable[[str], bool]) -> Reading | None:
+    """Reading of a further version of a series of fine-tunes, of which the catalogue has several of one base.
+
+    ``Cydonia-24B-v4.4`` is of the series of ``Cydonia-24B-v4.1`` and ``Cydonia-24B-v4.3``.
+    """
+    plain = words[:-1] if len(words) > FEWEST_WORDS and is_version_of_series(words[-1]) else words
+    for start in (0, 1):
+        stem = "-".join([*plain[start:], SERIES_END])
+        if len(plain) - start >= FEWEST_WORDS and known(stem):
+            return Reading(stem, keys_of(packing, owner))
+    return None
+
+
+def is_version_of_series(word: str) -> bool:
+    """True for ``v4``, ``v1.1``, ``v4zk``: the version of a fine-tune, at the end of its name."""
+    number = word.removeprefix("v").rstrip("abcdefghijklmnopqrstuvwxyz")
+    return word[:1] == "v" and number.replace(".", "").isdecimal() and len(word) - len(number) <= MOST_LETTERS
 
 
 def _reading(words: list[str], packing: list[str], owner: str, known: Callable[[str], bool]) -> Reading | None:
@@ -151,11 +216,14 @@ def _spelt_out(words: list[str]) -> list[str]:
 
     ``L3.3-MS-Nevoria-70b`` is ``llama-3.3-70b-ms-nevoria``, and ``MS3.2-PaintedFantasy-24B`` a Mistral Small 3.2.
     """
-    sizes = [word for word in words[1:] if _is_size(word)]
-    series = SHORT.get(words[0]) if words else None
-    if series is None or len([size for size in sizes if not size.startswith("a")]) != 1:
+    at = next((index for index, word in enumerate(words) if word in SHORT and (index == 0 or word[-1].isdecimal())), None)
+    if at is None:
         return words
-    return [*series.split("-"), *sizes, *[word for word in words[1:] if word not in sizes]]
+    rest = [*words[:at], *words[at + 1 :]]
+    sizes = [word for word in rest if _is_size(word)]
+    if len([size for size in sizes if not size.startswith("a")]) != 1:
+        return words
+    return [*SHORT[words[at]].split("-"), *sizes, *[word for word in rest if word not in sizes]]
 
 
 def _without_schemes(words: list[str], packing: list[str]) -> list[str]:
@@ -200,6 +268,8 @@ def _is_specific(run: list[str]) -> bool:
         return False
     if not sizes:
         return _is_unsized(run)
+    if any(tuple(run[: len(words)]) == words for words in UNVERSIONED):
+        return True
     return any(character.isdecimal() for word in run[: sizes[0]] for character in word)
 
 

@@ -163,6 +163,8 @@ class Catalogue(Listings):
                     model = with_cut(model, cut, name)
             else:
                 model, self._stated[name] = found.model, found.keys
+            if model.components and "family" in self._stated.get(name, {}):  # their engines load GGUF files too
+                self._stated[name] = {key: word for key, word in self._stated[name].items() if key != "family"}
             self._models[name] = model
         return model
 
@@ -392,12 +394,17 @@ class Catalogue(Listings):
         raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
 
     def _everyday(self, name: str) -> int | tuple[int, ...] | None:
-        """Number of the entry that a name means with its words in another order, or others between or behind them."""
-        from vramfit.catalogue.unmatched import in_other_words
+        """Number of the entry that a name means with other words, or in another order, or as the one of its family.
+
+        Raises ``AmbiguousName`` for a family of several.
+        """
+        from vramfit.catalogue.unmatched import in_other_words, of_family
 
         found, keys = in_other_words(name, self._container.section("model_rows"), self._alias)
         if keys is not None:
             self._stated[name] = keys
+        if found is None and (one := of_family(name, self._container)) is not None:
+            found, self._spelled[name], self._stated[name] = one
         return found
 
     def _suggestions(self, kind: str, key: str) -> str:
