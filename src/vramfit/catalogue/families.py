@@ -29,8 +29,9 @@ MOST_ENTRIES = 200
 FIRST_WORDS = 3
 """Words at the beginning of a fine-tune's name among which the family's first one is: behind them are bases and teachers."""
 PLAIN = frozenset((
-    "instruct", "it", "chat", "base", "model", "llm", "moe", "dense", "the", "vision", "thinking", "text", "mini", "small", "large",
-    "flash", "lite", "nano", "pro", "max", "next", "coder", "code", "reasoning", "distill", "embed", "embedding", "uncensored",
+    "instruct", "it", "chat", "base", "model", "llm", "moe", "dense", "the", "vision", "thinking", "text", "mini", "small",
+    "large", "flash", "lite", "nano", "pro", "max", "next", "coder", "code", "reasoning", "distill",
+    "embed", "embedding", "uncensored",
 ))  # fmt: skip
 """Words that many families have, and none is called."""
 
@@ -135,7 +136,7 @@ def is_slip(key: str, other: str) -> bool:
     return len(key) >= FEWEST_OF_A_TYPO and slips(key, other) <= max(1, len(key) // FEWEST_OF_A_TYPO)
 
 
-def is_kin(key: str, other: str) -> bool:
+def begins_alike(key: str, other: str) -> bool:
     """True if two folded names begin alike: with the same letters, but for a slip of the finger in longer ones."""
     from vramfit.catalogue.nearest import slips
 

@@ -232,6 +232,8 @@ class Catalogue(Listings):
             return self._published(name, importer()) or self._loaded(importer(), name, self.knows)
         if self._alias(name) is not None:
             return None
+        if name.count("/") > 2 and (known := self._published(name, importer())) is not None:
+            return known
         found = importer().on_disk(name, self._based)
         if found is not None or self.knows(name) or "/" not in name:
             return found
@@ -269,10 +271,10 @@ class Catalogue(Listings):
         return Reading(name) if isinstance(self._alias(name), int) else self._derived(name)
 
     def _published(self, name: str, importer: Importer) -> str | None:
-        """Name of the entry that a bare file name means; None where such a file is here, or means no entry."""
-        from vramfit.catalogue.repositories import published_file
+        """Name of the entry that a bare file name, or a path on Kaggle, means; None where it is here, or means no entry."""
+        from vramfit.catalogue.repositories import of_kaggle, published_file
 
-        known = None if importer.is_here(name) else published_file(name)
+        known = None if importer.is_here(name) else published_file(name) or of_kaggle(name)
         return known if known is not None and (self.knows(known) or self._derived(known)) else None
 
     def _derived(self, name: str) -> Reading | None:

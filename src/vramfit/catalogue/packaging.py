@@ -37,7 +37,9 @@ NEUTRAL = frozenset((
     "ud", "mtp", "mxfp8", "sc",
     "unsloth", "quantized", "quant", "hf", "qat", "dwq", "imatrix", "i1", "dynamic", "kv", "modelopt", "dq", "ct",
     "autoround", "marlin", "inc", "llmcompressor", "compressed", "tensors", "instruct", "it", "chat", "base", "pt",
-    "block", "w4a4", "qad", "scaled", "e4m3fn", "e5m2", "unquantized", "safetensors", "sharded", "quark", "sym", "fp8kv", "serve", "gb10", "smol", "text",
+    "block", "w4a4", "qad", "scaled", "e4m3fn",
+    "e5m2", "cpu", "gpu", "comfy", "unquantized", "safetensors",
+    "sharded", "quark", "sym", "fp8kv", "serve", "gb10", "smol", "text",
 ))  # fmt: skip
 """Words of packaging and of tuning: they name no scheme, and change no tensor."""
 
@@ -51,7 +53,8 @@ FAMILIES = ("gptq", "awq", "exl2", "exl3", "mlx", "hqq", "torchao")
 """Words that name a family; widths and groups beside them go with it."""
 
 ALONE = {
-    "bnb": "nf4", "bitsandbytes": "nf4", "autoawq": "awq", "autogptq": "gptq", "nf4": "nf4", "fp8": "fp8", "nvfp4": "nvfp4", "fp4": "nvfp4", "mxfp4": "MXFP4",
+    "bnb": "nf4", "bitsandbytes": "nf4", "autoawq": "awq", "autogptq": "gptq",
+    "nf4": "nf4", "fp8": "fp8", "nvfp4": "nvfp4", "fp4": "nvfp4", "mxfp4": "MXFP4",
     "w8a8": "w8a8", "w4a16": "w4a16", "w8a16": "w8a16", "bf16": "bf16", "fp16": "fp16", "fp32": "fp32", "gguf": "",
 }  # fmt: skip
 """Words that name a scheme by themselves; a GGUF repository holds many."""
@@ -90,7 +93,7 @@ def words_of(base: str) -> list[tuple[str, int]]:
         while stop < len(low) and (low[stop].isalnum() or low[stop] in "._"):
             stop += 1
         piece = low[start:stop]
-        front, dot, back = piece.rpartition(".")
+        front, _, back = piece.rpartition(".")
         if front and back in GGUF:  # ``translategemma-4b-it.Q4_K_M``
             words.append((front, start + len(front)))
             piece = back
@@ -101,7 +104,9 @@ def words_of(base: str) -> list[tuple[str, int]]:
             if first.startswith("quantized."):
                 first, stop = "quantized", start + len("quantized")
             piece = first
-        if piece in ("bit", "bits", "bpw") and words and words[-1][0].isdecimal():
+        if words and f"{words[-1][0]}_{piece}" in GGUF:  # ``q4-k-m``
+            words[-1] = (f"{words[-1][0]}_{piece}", stop)
+        elif piece in ("bit", "bits", "bpw") and words and words[-1][0].isdecimal():
             words[-1] = (f"{words[-1][0]}{piece}", stop)
         elif words and words[-1][0] in FAMILIES and len(piece) == 2 and piece[0].isdecimal() and piece[1] == "b":
             words.append((f"{piece}it", stop))

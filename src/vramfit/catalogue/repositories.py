@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from vramfit._record import Record, replace
 from vramfit.catalogue.packaging import GGUF, is_of_owner, is_packaging, keys_of, words_of
+from vramfit.catalogue.tags import LATEST
 from vramfit.errors import UnsupportedScheme
 from vramfit.quantization import find_scheme, publishers
 from vramfit.quantization.publishers import RECIPES_SINCE, WITH_HEAD
@@ -28,6 +29,8 @@ PACKED = "-GGUF"
 MOST_FOLDERS = 2
 PATH_MARKS = ("\\", ":", "~", "//")
 """Signs of a path, or of a reference, that is no owner's file."""
+KAGGLE_PARTS = (4, 5)
+"""Parts of a model's path on Kaggle, without and with its version."""
 HOSTS = ("https://", "huggingface.co/", "hf.co/")
 _OWNER_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 PREFIXES = (
@@ -62,7 +65,7 @@ def readings(name: str) -> Iterator[Reading]:
     if chosen is not None:
         yield from readings(chosen)
         name = name.partition(":")[0]
-    owner, _, base = name.strip().rpartition("/")
+    owner, _, base = name.strip().removesuffix(f":{LATEST}").rpartition("/")
     for host in HOSTS:
         owner = owner.removeprefix(host)
     if owner.strip(_OWNER_LETTERS) or owner.startswith("."):
@@ -176,6 +179,17 @@ def chosen_file(name: str) -> str | None:
     owner, _, base = repository.rpartition("/")
     path = file_reading(tag.rpartition("/")[2]) if owner and base else None
     return None if path is None else f"{owner}/{path}"
+
+
+def of_kaggle(name: str) -> str | None:
+    """Name of the variation in a model's path on Kaggle; None for another path.
+
+    It is ``owner/model/framework/variation`` with or without a version: ``google/gemma-3/transformers/gemma-3-4b-it/1``.
+    """
+    parts = name.split("/")
+    if len(parts) not in KAGGLE_PARTS or not all(parts) or not parts[3].lower().startswith(parts[1].lower()):
+        return None
+    return parts[3]
 
 
 def published_file(name: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import fields
 from vramfit.catalogue import nearest
-from vramfit.catalogue.families import family, is_kin, is_slip
+from vramfit.catalogue.families import begins_alike, family, is_slip
 from vramfit.catalogue.listings import ids
 from vramfit.catalogue.names import normalise_model
 from vramfit.catalogue.phrases import of_size, phrased
@@ -147,8 +147,10 @@ def suggestions(kind: str, key: str, container: Container) -> str:
         near = nearest.of_size(key, near) or nearest.siblings(key, aliases)
     found: dict[str, None] = {}
     for match in near:  # until there are as many as are shown: each is read from the catalogue
-        named = ids(container, kind, aliases[match])
-        found.update(dict.fromkeys(named if kind != "model" or is_slip(key, match) else [one for one in named if is_kin(key, one)]))
+        wanted = kind != "model" or is_slip(key, match)
+        found.update(
+            dict.fromkeys([one for one in ids(container, kind, aliases[match]) if wanted or begins_alike(key, one)])
+        )
         if len(found) >= nearest.MAX_SUGGESTIONS:
             break
     return nearest.suggestions(kind, found)
