@@ -10,7 +10,7 @@ from vramfit.catalogue.derivatives import base_reading, has_words_of_its_own
 
 KNOWN = (
     "qwen3-8b", "qwen3.5-9b", "llama-3.1-8b", "deepseek-v4-flash", "qwen3-30b-a3b", "qwen3-30b-a3b-2507", "llama-8b", "glm-5.3",
-    "phi-2", "deepseek-r1-0528",
+    "phi-2", "deepseek-r1-0528", "deepseek-r1-8b", "tune-8b-v",
 )  # fmt: skip
 """Names of a small catalogue, for tables of the rules."""
 
@@ -136,7 +136,7 @@ def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> Non
         "sdadas/polish-gpt2-xl",
         "Salesforce/blip2-flan-t5-xl",
         "CISCai/jina-embeddings-v3-passage-distilled",
-        "openchat/openchat-3.5-0106-gemma",  # another maker's model
+        "openchat/openchat-3.7-gemma",  # another maker's model
         "my-13b",  # no generation
         "mistral-7b-foo",
         "llama-8b-abliterated",
@@ -189,6 +189,24 @@ def test_names_that_no_entry_answers_for(name: str) -> None:
         ("Qwen3-8B-Foo-mini", None),
         ("Llama-3.1-8B-Foo-2507", "llama-3.1-8b"),
         ("Qwen3-30B-A3B-Foo-2507", "qwen3-30b-a3b-2507"),  # a release of its own
+        ("Qwen3-Foo-8B", "qwen3-8b"),  # words between the generation and the size
+        ("Foo-8B-Qwen3", "qwen3-8b"),
+        ("Qwen3-Foo-30B-A3B", "qwen3-30b-a3b"),
+        ("Foo-Bar-8B-Llama-3.1", "llama-3.1-8b"),
+        ("Qwen3-Foo-8B-4B", None),  # two sizes
+        ("Qwen3-Foo-9B", None),
+        ("Qwen3-Mamba2-8B", None),
+        ("Qwen3-ForcedAligner-8B", None),
+        ("DeepSeek-R1-Foo-8B", None),  # its sizes are of other makers
+        ("Sao10K.Qwen3-8B-Foo", "qwen3-8b"),  # an owner before a dot
+        ("mtp-Qwen3-8B-Foo", None),  # a part of a model
+        ("foo/Qwen3-8B-Foo-GGUF:Qwen3-8B-Foo-Q8_0.gguf", "qwen3-8b"),
+        ("foo/Qwen3-8B-Foo-GGUF:latest", "qwen3-8b"),
+        ("Tune-8B-v3", "tune-8b-v"),  # a further version of a series
+        ("Tune-8B", "tune-8b-v"),
+        ("foo_Tune-8B-v2.1b-GGUF", "tune-8b-v"),
+        ("Tune-8B-v3-Foo", None),
+        ("Tune-9B-v3", None),
     ],
 )
 def test_reading_by_words(name: str, expected: str | None) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from tests.catalogued import catalogue
 from tests.command import vramfit
-from vramfit.catalogue.repositories import readings
+from vramfit.catalogue.packaging import keys_of
+from vramfit.catalogue.repositories import chosen_file, of_kaggle, parted, readings
 from vramfit.errors import UnknownModel
 
 if TYPE_CHECKING:
@@ -77,13 +78,13 @@ STATED: list[tuple[str, dict[str, str]]] = [
 ]
 
 UNKNOWN = (
-    "TheBloke/dolphin-2.1-mistral-7B-AWQ",  # a fine-tune with a name of its own may be anything
+    "TheBloke/dolphin-2.9-foo-7B-AWQ",  # a fine-tune with a name of its own may be anything
     "somebody/Qwen3-8B-v4",  # a version alone may be anything
     "somebody/Qwen3-8B-frankenmerge-v4",  # layers may be there twice
     "DavidAU/Qwen3-8B-REAP-4B-GGUF:Q4_K_M",  # experts or layers were cut out
     "somebody/Qwen3-8B-Aggressive",  # the grade of an edit alone is none
     "somebody/Qwen3-8B-nano",
-    "rhaymison/Llama-3-portuguese-Tom-cat-8b-instruct",
+    "rhaymison/Llama-portuguese-Tom-cat-8b-instruct",  # a generation that is not stated
     "somebody/Qwen3-8B-Gemma-3-4B",  # two sizes
     "somebody/Llama-3.1-8B-Instruct-EAGLE3",  # a part of a model
     "somebody/Tom-Qwen3-8B-VL",  # another architecture
@@ -205,3 +206,49 @@ def test_quantized_files_of_an_entry() -> None:
         "Qwen/Qwen3-8B-FP8": {"quant": "fp8-block"},
         "qwen3:8b": {"library": "ollama", "quant": "Q4_K_M"},
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("unsloth/Qwen3-8B-GGUF:Qwen3-8B-UD-Q4_K_XL.gguf", "unsloth/Qwen3-8B-UD-Q4_K_XL-GGUF"),
+        ("unsloth/Qwen3-8B-GGUF:Q4_K_M", None),
+        ("qwen3:8b.gguf", None),
+        ("unsloth/Qwen3-8B-GGUF", None),
+    ],
+)
+def test_a_file_behind_a_repository(name: str, file: str | None) -> None:
+    assert chosen_file(name) == file
+
+
+@pytest.mark.parametrize(
+    ("path", "variation"),
+    [
+        ("google/gemma-3/transformers/gemma-3-4b-it", "gemma-3-4b-it"),
+        ("google/gemma-3/pyTorch/gemma-3-4b-it/1", "gemma-3-4b-it"),
+        ("google/gemma-3/transformers", None),
+        ("models/x/y/gemma-3-4b-it", None),  # a path of a disk
+        ("google/gemma-3//gemma-3-4b-it", None),
+    ],
+)
+def test_a_path_on_kaggle(path: str, variation: str | None) -> None:
+    assert of_kaggle(path) == variation
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("Qwen3-8B-it.Q4_K_M", {"family": "gguf", "quant": "Q4_K_M"}),
+        ("Qwen3-8B:q4-k-m", {"family": "gguf", "quant": "Q4_K_M"}),
+        ("foo/Qwen3-8B-autoawq", {"quant": "awq"}),
+        (
+            "foo/Qwen3-8B-NVFP4_MOE-GGUF",
+            {"family": "gguf", "quant": "MIXED-NVFP4"},
+        ),  # what else is in it no source states
+        ("foo/Qwen3-8B_fp8_scaled", {"quant": "fp8"}),
+    ],
+)
+def test_words_of_packaging_further(name: str, keys: dict[str, str]) -> None:
+    _, packing, owner = parted(name)
+
+    assert keys_of(packing, owner) == keys

@@ -99,7 +99,8 @@ def test_the_fewest_words_are_left_out() -> None:
         ("Qwen3-8B.Q4_K_M.GGUF", "Qwen3-8B-Q4_K_M-GGUF"),
         ("Qwen2.5-7B-Q8_0-00001-of-00003.gguf", "Qwen2.5-7B-Q8_0-GGUF"),
         ("Qwen2.5.gguf", "Qwen2.5-GGUF"),
-        ("Qwen3-8B.safetensors", None),
+        ("flux1-dev-fp8.safetensors", "flux1-dev-fp8"),
+        ("Qwen3-8B.bin", None),
     ],
 )
 def test_a_file_s_name_as_that_of_a_repository(file: str, name: str | None) -> None:

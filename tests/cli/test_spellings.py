@@ -251,9 +251,9 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
         ),
         (
             f"{G} -m 'llama 70b'",
-            'no model is called "llama 70b"',
-            "did you mean llama-3-70b, llama-2-70b or llama-3.3-70b? See `vramfit list models`; any other model is read where"
-            " it is: a Hub repository (org/name), an Ollama tag (ollama:name:tag), a GGUF file, a folder",
+            '"llama 70b" is not one model: llama-2-70b, llama-3-70b, llama-3.1-70b, llama-3.3-70b, codellama-70b,'
+            " deepseek-r1-distill-llama-70b and nemotron-70b",
+            "give one of these names; see `vramfit list models`",
         ),
         (f"{G} {M} --ram 64", 'size "64" has no unit', "write GiB, for example 64GiB"),
         (

@@ -9,11 +9,13 @@ answer: eight had others. Loaded only when no entry has a name, and no file can 
 
 from __future__ import annotations
 
+from vramfit.catalogue.changes import is_change, is_size, is_version
 from vramfit.catalogue.names import normalise_model
-from vramfit.catalogue.packaging import STYLES, is_packaging, keys_of, states_scheme, undescribed
+from vramfit.catalogue.packaging import is_packaging, keys_of, states_scheme, undescribed
 from vramfit.catalogue.pruned import WORDS as CUT_WORDS
 from vramfit.catalogue.pruned import divided
-from vramfit.catalogue.repositories import Reading, file_reading, parted
+from vramfit.catalogue.repositories import Reading, chosen_file, file_reading, parted
+from vramfit.catalogue.tags import LATEST
 from vramfit.quantization.gguf_parts import run_of
 
 TYPE_CHECKING = False
@@ -22,34 +24,10 @@ if TYPE_CHECKING:
 
     from vramfit.catalogue.pruned import CutName
 
-CHANGED = frozenset((
-    "vl", "vlm", "mllm", "v", "vision", "visual", "omni", "omni2", "audio", "speech", "tts", "asr", "voice", "ocr", "image",
-    "video", "llava", "ultravox", "bunny", "cambrian", "minigpt", "mmproj", "clip", "encoder", "tokenizer",
-    "embedding", "embed", "embeddings", "embedder", "reranker", "rerank", "retriever", "reward", "rm", "prm", "orm",
-    "classifier", "seqcls", "sae", "saes", "rwkv", "retnet", "blt", "bitnet", "ternary", "aqlm", "vptq", "quip",
-    "draft", "drafter", "speculator", "speculative", "eagle", "eagle2", "eagle3", "medusa", "dflash", "dspark", "assistant",
-    "hass", "hydra", "lora", "qlora", "dora", "lokr", "loha", "peft", "delta", "adapter", "adapters", "control", "steering",
-    "reap", "pruned", "prune", "merge", "merged", "upscaled", "upscale", "expanded", "stack", "franken", "passthrough",
-    "moe", "experts", "sparse", "linear", "mamba", "hybrid", "mini", "lite", "nano", "tiny", "small",
-    "next", "max", "pro", "air", "flash", "diffusion", "1m", "longctx", "yarn", "prolong", "gradient", "megabeam", "deep", "wide",
-    "domino", "dflare", "vispec", "orthrus", "spec", "slice", "sliced", "dense", "recurrent", "latent",
-    "mm", "sa2va", "ovis", "sam2", "sam3", "gaze", "ream", "svd", "asvd", "tomoe",
-    "flexrank", "sculpt", "upcycled", "grafted", "onnx", "openvino",
-))  # fmt: skip
-"""Words that speak of another architecture, of another size, of a part of a model, of a longer context, or of a form of
-weights that no engine here loads."""
-
-PARTS = (
-    "franken", "merge", "prun", "expand", "upscal", "shrink", "shrunk", "layers", "draft", "specul", "eagle", "dflash", "dspark",
-    "mtpv", "ovis", "blip", "instructblip", "long", "wmix", "reap",
-)  # fmt: skip
-"""Beginnings of further such words."""
 HOSTED = frozenset(("claude", "gemini", "gpt", "grok", "opus", "sonnet", "haiku", "fable", "mythos"))
 """Models that run on their makers' machines alone: in a fine-tune's name they are its teachers."""
 GRADES = frozenset(("pro", "flash", "lite", "mini", "max", "nano", "preview"))
 """Words behind the name and the version of such a model, which are not the fine-tune's."""
-UNITS = ("k", "l", "layer", "layers", "x", "experts", "pct")
-"""Units of the numbers that speak of a context, of layers, of several models, of experts or of a share of a model."""
 SERIES = frozenset(("small", "base", "large", "xl", "xxl", "medium", "embeddings", "embedding", "embed"))
 """Words for sizes in the names of older models, and for models with another head: kin of theirs are too many to tell."""
 MAKERS = frozenset((
@@ -60,13 +38,32 @@ MAKERS = frozenset((
 SHORT = {
     "l3": "llama-3", "l3.1": "llama-3.1", "l3.2": "llama-3.2", "l3.3": "llama-3.3", "g2": "gemma-2", "g3": "gemma-3",
     "g4": "gemma-4", "q2.5": "qwen2.5", "q3": "qwen3", "q3.5": "qwen3.5", "q3.6": "qwen3.6", "q3.8": "qwen3.8",
-    "mn": "mistral-nemo", "ms3.1": "mistral-small-3.1", "ms3.2": "mistral-small-3.2",
+    "l2": "llama-2", "mn": "mistral-nemo", "ms3.1": "mistral-small-3.1", "ms3.2": "mistral-small-3.2",
 }  # fmt: skip
 """Short forms of series in front of the names of fine-tunes (Haidra-Org/AI-Horde-text-model-reference models.csv, 2026-06)."""
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_./")
 """Letters of the names of repositories and files."""
 CUT = "cut"
 """Word that stands for those on experts that were cut out: one of the name's own."""
+GENERATIONS = (
+    "llama", "qwen", "gemma", "granite", "ministral", "mistral", "phi", "olmo", "exaone", "lfm", "internlm", "smollm", "falcon",
+)  # fmt: skip
+"""Beginnings of the names of series that count their generations."""
+LONGEST_GENERATION = 3
+"""Words of the longest name of a generation: ``mistral-small-3.2``."""
+HEADS = frozenset(("reranker", "rerank", "embedding", "embeddings", "embed"))
+"""Words for models with another head, which are of no generation of those that write."""
+PARTS_ALONE = ("mtp", "mmproj", "draft")
+"""Words at the beginning of the names of files that hold a part of a model."""
+UNVERSIONED = (
+    ("gpt", "oss"), ("seed", "oss"), ("mixtral",), ("pixtral",), ("codestral",), ("tinyllama",), ("codellama",), ("qwq",),
+    ("solar",),
+)  # fmt: skip
+"""Words of series that have one generation, of which a name's size says which model it is."""
+SERIES_END = "v"
+"""Word that stands for the versions of a series of fine-tunes (``curation.spellings``)."""
+MOST_LETTERS = 3
+"""Letters of the version of a fine-tune: the ``v`` before its number, and those behind it."""
 FEWEST_WORDS = 2
 """Words of the shortest id that is looked for: a generation and a size."""
 
@@ -76,16 +73,77 @@ def base_reading(name: str, known: Callable[[str], bool], ids: Callable[[], Sequ
 
     ``known`` says whether the catalogue has exactly one entry of a name; ``ids`` gives those of all its models.
     """
-    text, _, chosen = name.strip().partition("@")[0].partition(":")
+    text, _, chosen = (chosen_file(name) or name.strip()).partition("@")[0].partition(":")
     text = file_reading(text) or text
+    chosen = "" if chosen == LATEST else chosen
     if text.count("/") > 1 or text.startswith(".") or not LETTERS.issuperset(text.lower()):
         return None
     words, packing, owner = parted(f"{text}-{chosen}" if chosen else text)
-    words = _spelt_out(words)
+    words = _spelt_out([part for word in words for part in _undotted(word)])
+    if words[:1] and words[0] in PARTS_ALONE:
+        return None
     cut = divided([*words, *packing])
     if cut is not None:
         return _of_cut(cut, [*words, *packing], owner, known, ids())
-    return _reading(words, packing, owner, known)
+    found = _reading(words, packing, owner, known)
+    if found is None and (brought := _together(words, known)) is not None:
+        found = _reading(brought, packing, owner, known)
+    return found or _of_series(words, packing, owner, known)
+
+
+def _undotted(word: str) -> list[str]:
+    """Words that a dot joins where it is none of a number: an owner's before a model's, ``Sao10K.14B``."""
+    at = next(
+        (index for index, letter in enumerate(word) if letter == "." and not word[index - 1 : index].isdecimal()), 0
+    )
+    return [word[:at], word[at + 1 :]] if at and at + 1 < len(word) else [word]
+
+
+def _together(words: list[str], known: Callable[[str], bool]) -> list[str] | None:
+    """Words of a name with its one size behind the generation that it is of; None where no model is of both.
+
+    ``Gemma-4-Queen-31B`` is ``gemma-4-31b-queen``, and ``Wayfarer-Large-70B-Llama-3.3`` is ``wayfarer-large-llama-3.3-70b``.
+    """
+    sizes = [index for index, word in enumerate(words) if is_size(word) and not word.startswith("a")]
+    if len(sizes) != 1:
+        return None
+    stop = sizes[0] + 1
+    while stop < len(words) and is_size(words[stop]):
+        stop += 1
+    size, rest = words[sizes[0] : stop], [*words[: sizes[0]], *words[stop:]]
+    runs = [
+        (start, end)
+        for start, word in enumerate(rest)
+        if word.startswith(GENERATIONS)
+        for end in range(start + 1, min(start + LONGEST_GENERATION, len(rest)) + 1)
+        if any(character.isdecimal() for character in "".join(rest[start:end]))
+        and HEADS.isdisjoint(rest[start:end])
+        and not start < sizes[0] < end
+        and known("-".join([*rest[start:end], *size]))
+    ]
+    if not runs:
+        return None
+    _, end = max(runs, key=lambda run: run[1] - run[0])
+    return [*rest[:end], *size, *rest[end:]]
+
+
+def _of_series(words: list[str], packing: list[str], owner: str, known: Callable[[str], bool]) -> Reading | None:
+    """Reading of a further version of a series of fine-tunes, of which the catalogue has several of one base.
+
+    ``Cydonia-24B-v4.4`` is of the series of ``Cydonia-24B-v4.1`` and ``Cydonia-24B-v4.3``.
+    """
+    plain = words[:-1] if len(words) > FEWEST_WORDS and is_version_of_series(words[-1]) else words
+    for start in (0, 1):
+        stem = "-".join([*plain[start:], SERIES_END])
+        if len(plain) - start >= FEWEST_WORDS and known(stem):
+            return Reading(stem, keys_of(packing, owner))
+    return None
+
+
+def is_version_of_series(word: str) -> bool:
+    """True for ``v4``, ``v1.1``, ``v4zk``: the version of a fine-tune, at the end of its name."""
+    number = word.removeprefix("v").rstrip("abcdefghijklmnopqrstuvwxyz")
+    return word[:1] == "v" and number.replace(".", "").isdecimal() and len(word) - len(number) <= MOST_LETTERS
 
 
 def _reading(words: list[str], packing: list[str], owner: str, known: Callable[[str], bool]) -> Reading | None:
@@ -99,7 +157,7 @@ def _reading(words: list[str], packing: list[str], owner: str, known: Callable[[
                 break
     if not found:
         return None
-    sized = [one for one in found if any(_is_size(word) for word in words[one[0] : one[1]])]
+    sized = [one for one in found if any(is_size(word) for word in words[one[0] : one[1]])]
     found = sized or found
     start, stop = max(found, key=lambda one: one[1] - one[0])
     inside = all(start <= first and last <= stop for first, last in found)
@@ -107,7 +165,7 @@ def _reading(words: list[str], packing: list[str], owner: str, known: Callable[[
     behind = _without_schemes(words[stop:], packing)
     beside = [*_without_hosted(words[:start]), *_without_teachers(_without_hosted(behind), known)]
     tuned = any(known("-".join(words[start:end])) for end in range(start + FEWEST_WORDS, stop))
-    if not inside or any(_is_change(word) for word in beside) or (not tuned and all(_is_version(word) for word in own)):
+    if not inside or any(is_change(word) for word in beside) or (not tuned and all(is_version(word) for word in own)):
         return None
     if not sized and not MAKERS.isdisjoint(beside):
         return None
@@ -151,11 +209,16 @@ def _spelt_out(words: list[str]) -> list[str]:
 
     ``L3.3-MS-Nevoria-70b`` is ``llama-3.3-70b-ms-nevoria``, and ``MS3.2-PaintedFantasy-24B`` a Mistral Small 3.2.
     """
-    sizes = [word for word in words[1:] if _is_size(word)]
-    series = SHORT.get(words[0]) if words else None
-    if series is None or len([size for size in sizes if not size.startswith("a")]) != 1:
+    at = next(
+        (index for index, word in enumerate(words) if word in SHORT and (index == 0 or word[-1].isdecimal())), None
+    )
+    if at is None:
         return words
-    return [*series.split("-"), *sizes, *[word for word in words[1:] if word not in sizes]]
+    rest = [*words[:at], *words[at + 1 :]]
+    sizes = [word for word in rest if is_size(word)]
+    if len([size for size in sizes if not size.startswith("a")]) != 1:
+        return words
+    return [*SHORT[words[at]].split("-"), *sizes, *[word for word in rest if word not in sizes]]
 
 
 def _without_schemes(words: list[str], packing: list[str]) -> list[str]:
@@ -179,7 +242,7 @@ def _without_hosted(words: list[str]) -> list[str]:
     left: list[str] = []
     teacher = False
     for word in words:
-        teacher = word in HOSTED or (teacher and (word in GRADES or _is_version(word)))
+        teacher = word in HOSTED or (teacher and (word in GRADES or is_version(word)))
         if not teacher:
             left.append(word)
     return left
@@ -195,11 +258,13 @@ def has_words_of_its_own(name: str, spellings: tuple[str, ...]) -> bool:
 
 def _is_specific(run: list[str]) -> bool:
     """True if words name a generation: a digit, which stands before the size where there is one (``deepseek-v4-flash``)."""
-    sizes = [index for index, word in enumerate(run) if _is_size(word)]
+    sizes = [index for index, word in enumerate(run) if is_size(word)]
     if any(word in ("instruct", "it", "chat", "base") for word in run[:1]):
         return False
     if not sizes:
         return _is_unsized(run)
+    if any(tuple(run[: len(words)]) == words for words in UNVERSIONED):
+        return True
     return any(character.isdecimal() for word in run[: sizes[0]] for character in word)
 
 
@@ -212,39 +277,3 @@ def _is_unsized(run: list[str]) -> bool:
     lettered = any(word[0].isalpha() and word[-1].isdecimal() for word in run)
     named = [word for word in run if word.isalpha()]
     return SERIES.isdisjoint(run) and (dotted or (lettered and len(named) >= FEWEST_WORDS))
-
-
-def _is_version(word: str) -> bool:
-    """True for a word that may stand behind any model: ``v4``, ``2507``, the grade of an edit."""
-    return word in STYLES or word.removeprefix("v").replace(".", "", 1).isdecimal()
-
-
-def _is_change(word: str) -> bool:
-    """True for a word that speaks of another architecture, size or form than the base's."""
-    changed = any(part in CHANGED for part in word.split("."))  # ``speculator.eagle3``
-    return changed or word.startswith(PARTS) or _is_size(word) or _is_scheme(word) or _is_count(word)
-
-
-def _is_scheme(word: str) -> bool:
-    """True for a word that names a quantization which is not known: ``oq4e``."""
-    return any(word[at] == "q" and word[at + 1].isdecimal() for at in range(len(word) - 1))
-
-
-def _is_count(word: str) -> bool:
-    """True for a context (``262k``), a number of layers (``28layers``, ``12l``), of models (``4x``, ``x4``) or of experts.
-
-    ``224e`` counts experts; ``2e`` is half of a learning rate (``2e-5``).
-    """
-    numbers = [word.removesuffix(unit) for unit in UNITS if word.endswith(unit)]
-    numbers.append(word[1:] if word.startswith("x") else "")
-    return any(number.isdecimal() for number in numbers) or (
-        word.endswith("e") and len(word) > 3 and word[:-1].isdecimal()
-    )
-
-
-def _is_size(word: str) -> bool:
-    """True for ``8b``, ``0.6b``, ``135m``, ``a3b`` and ``8x7b``."""
-    number, unit = word.removeprefix("a").removeprefix("e"), word[-1:]
-    if unit not in ("b", "m", "t") or len(number) < 2:
-        return False
-    return all(part.replace(".", "", 1).isdecimal() for part in number[:-1].split("x"))

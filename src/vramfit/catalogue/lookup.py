@@ -163,6 +163,8 @@ class Catalogue(Listings):
                     model = with_cut(model, cut, name)
             else:
                 model, self._stated[name] = found.model, found.keys
+            if model.components and "family" in self._stated.get(name, {}):  # their engines load GGUF files too
+                self._stated[name] = {key: word for key, word in self._stated[name].items() if key != "family"}
             self._models[name] = model
         return model
 
@@ -234,6 +236,8 @@ class Catalogue(Listings):
             return self._published(name, importer()) or self._loaded(importer(), name, self.knows)
         if self._alias(name) is not None:
             return None
+        if name.count("/") > 2 and (known := self._published(name, importer())) is not None:
+            return known
         found = importer().on_disk(name, self._based)
         if found is not None or self.knows(name) or "/" not in name:
             return found
@@ -271,10 +275,10 @@ class Catalogue(Listings):
         return Reading(name) if isinstance(self._alias(name), int) else self._derived(name)
 
     def _published(self, name: str, importer: Importer) -> str | None:
-        """Name of the entry that a bare file name means; None where such a file is here, or means no entry."""
-        from vramfit.catalogue.repositories import published_file
+        """Name of the entry that a bare file name, or a path on Kaggle, means; None where it is here, or means no entry."""
+        from vramfit.catalogue.repositories import of_kaggle, published_file
 
-        known = None if importer.is_here(name) else published_file(name)
+        known = None if importer.is_here(name) else published_file(name) or of_kaggle(name)
         return known if known is not None and (self.knows(known) or self._derived(known)) else None
 
     def _derived(self, name: str) -> Reading | None:
@@ -396,12 +400,17 @@ class Catalogue(Listings):
         raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
 
     def _everyday(self, name: str) -> int | tuple[int, ...] | None:
-        """Number of the entry that a name means with its words in another order, or others between or behind them."""
-        from vramfit.catalogue.unmatched import in_other_words
+        """Number of the entry that a name means with other words, or in another order, or as the one of its family.
+
+        Raises ``AmbiguousName`` for a family of several.
+        """
+        from vramfit.catalogue.unmatched import in_other_words, of_family
 
         found, keys = in_other_words(name, self._container.section("model_rows"), self._alias)
         if keys is not None:
             self._stated[name] = keys
+        if found is None and (one := of_family(name, self._container)) is not None:
+            found, self._spelled[name], self._stated[name] = one
         return found
 
     def _suggestions(self, kind: str, key: str) -> str:

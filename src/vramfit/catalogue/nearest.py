@@ -124,11 +124,11 @@ def _size(key: str) -> float | None:
     return None
 
 
-def ambiguous(kind: str, name: str, ids: Sequence[str], command: str) -> AmbiguousName:
-    """Error for a name that several entries have; ``command`` lists them all."""
+def ambiguous(kind: str, name: str, ids: Sequence[str], command: str, what: str = "ids") -> AmbiguousName:
+    """Error for a name that several entries have: their ids, or other names; ``command`` lists them all."""
     listed = list(ids[:MAX_LISTED]) + ([f"… ({len(ids) - MAX_LISTED} more)"] if len(ids) > MAX_LISTED else [])
     problem = f'"{name}" is not one {kind}: {_either(listed, "and")}'
-    return AmbiguousName(problem, f"give one of these ids; see `{command}`")
+    return AmbiguousName(problem, f"give one of these {what}; see `{command}`")
 
 
 def _either(words: list[str], joiner: str = "or") -> str:

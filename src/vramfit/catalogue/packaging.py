@@ -37,7 +37,9 @@ NEUTRAL = frozenset((
     "ud", "mtp", "mxfp8", "sc",
     "unsloth", "quantized", "quant", "hf", "qat", "dwq", "imatrix", "i1", "dynamic", "kv", "modelopt", "dq", "ct",
     "autoround", "marlin", "inc", "llmcompressor", "compressed", "tensors", "instruct", "it", "chat", "base", "pt",
-    "block", "w4a4", "qad", "unquantized", "safetensors", "sharded", "quark", "sym", "fp8kv", "serve", "gb10", "smol", "text",
+    "block", "w4a4", "qad", "scaled", "e4m3fn",
+    "e5m2", "cpu", "gpu", "comfy", "unquantized", "safetensors",
+    "sharded", "quark", "sym", "fp8kv", "serve", "gb10", "smol", "text",
 ))  # fmt: skip
 """Words of packaging and of tuning: they name no scheme, and change no tensor."""
 
@@ -51,10 +53,14 @@ FAMILIES = ("gptq", "awq", "exl2", "exl3", "mlx", "hqq", "torchao")
 """Words that name a family; widths and groups beside them go with it."""
 
 ALONE = {
-    "bnb": "nf4", "bitsandbytes": "nf4", "nf4": "nf4", "fp8": "fp8", "nvfp4": "nvfp4", "fp4": "nvfp4", "mxfp4": "MXFP4",
+    "bnb": "nf4", "bitsandbytes": "nf4", "autoawq": "awq", "autogptq": "gptq",
+    "nf4": "nf4", "fp8": "fp8", "nvfp4": "nvfp4", "fp4": "nvfp4", "mxfp4": "MXFP4",
     "w8a8": "w8a8", "w4a16": "w4a16", "w8a16": "w8a16", "bf16": "bf16", "fp16": "fp16", "fp32": "fp32", "gguf": "",
 }  # fmt: skip
 """Words that name a scheme by themselves; a GGUF repository holds many."""
+
+FLOATS_OF_FILES = {"mxfp4": "MXFP4", "nvfp4": "MIXED-NVFP4"}
+"""4-bit floats that a GGUF file holds. What else is in one made of NVFP4 weights no source states."""
 
 FP8_KINDS = {"block": "fp8-block", "dynamic": "fp8-channel"}
 """Kinds of FP8 by the word beside it, as llm-compressor's repositories are named."""
@@ -63,6 +69,9 @@ AUTOROUND = "autoround"
 default format, which vLLM and SGLang load as GPTQ)."""
 UNPACKED = "unquantized"
 """Word for weights that were trained for the type before it and are not stored in it."""
+
+OF_EXPERTS = "_moe"
+"""End of the names of types that a file has its experts in (``NVFP4_MOE``)."""
 
 MLX_FLOATS = ("mxfp4", "nvfp4", "mxfp8")
 """Words for modes of MLX's quantization, which in other repositories name other schemes."""
@@ -84,11 +93,20 @@ def words_of(base: str) -> list[tuple[str, int]]:
         while stop < len(low) and (low[stop].isalnum() or low[stop] in "._"):
             stop += 1
         piece = low[start:stop]
+        front, _, back = piece.rpartition(".")
+        if front and back in GGUF:  # ``translategemma-4b-it.Q4_K_M``
+            words.append((front, start + len(front)))
+            piece = back
         if piece and piece not in GGUF and publishers.read(piece) is None:
-            piece = piece.split("_", 1)[0]
-            piece = "quantized" if piece.startswith("quantized.") else piece
-            stop = start + len(piece)
-        if piece in ("bit", "bits", "bpw") and words and words[-1][0].isdecimal():
+            first = piece.split("_", 1)[0]
+            if piece != f"{first}{OF_EXPERTS}" or first not in ALONE:
+                stop = start + len(first)
+            if first.startswith("quantized."):
+                first, stop = "quantized", start + len("quantized")
+            piece = first
+        if words and f"{words[-1][0]}_{piece}" in GGUF:  # ``q4-k-m``
+            words[-1] = (f"{words[-1][0]}_{piece}", stop)
+        elif piece in ("bit", "bits", "bpw") and words and words[-1][0].isdecimal():
             words[-1] = (f"{words[-1][0]}{piece}", stop)
         elif words and words[-1][0] in FAMILIES and len(piece) == 2 and piece[0].isdecimal() and piece[1] == "b":
             words.append((f"{piece}it", stop))
@@ -227,7 +245,8 @@ def _of_gguf(words: list[str], owner: str) -> dict[str, str] | None:
             return {"family": "gguf", "quant": FLOATS[word]}
     if "gguf" not in words:
         return None
-    return {"family": "gguf", "quant": ALONE["mxfp4"]} if "mxfp4" in words else {"family": "gguf"}
+    floats = [FLOATS_OF_FILES[word] for word in words if word in FLOATS_OF_FILES]
+    return {"family": "gguf", "quant": floats[0]} if floats else {"family": "gguf"}
 
 
 def _of_mlx_mode(words: list[str], owner: str) -> dict[str, str] | None:

@@ -20,6 +20,8 @@ FILLERS = frozenset(
 """Words of a name that say nothing of which model it is."""
 SHORT = {"stable diffusion": "sd", "stable-diffusion": "sd"}
 """Series that have the short form in their models' ids, by what people write in full."""
+LM_STUDIO_ENCODER = "text-embedding-"
+"""Beginning of the keys that LM Studio gives to embedding models."""
 _SQUASHED = {name.replace("_", ""): scheme for name, scheme in GGUF.items()}
 """GGUF types without their dashes: ``q4km``."""
 _SAME_SIZE = 0.06
@@ -31,6 +33,8 @@ def phrased(name: str) -> Iterator[Reading]:
     """Readings of a name with blanks or dashes: without the words that say nothing, and without a short quantization behind."""
     if "/" in name or ":" in name:
         return
+    if name.lower().startswith(LM_STUDIO_ENCODER):
+        yield Reading(name[len(LM_STUDIO_ENCODER) :])
     for phrase, short in SHORT.items():
         if name.lower().startswith(phrase):
             name = short + name[len(phrase) :]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from vramfit._record import Record, replace
 from vramfit.catalogue.packaging import GGUF, is_of_owner, is_packaging, keys_of, words_of
+from vramfit.catalogue.tags import LATEST
 from vramfit.errors import UnsupportedScheme
 from vramfit.quantization import find_scheme, publishers
 from vramfit.quantization.publishers import RECIPES_SINCE, WITH_HEAD
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from vramfit.catalogue.pruned import Cut
     from vramfit.model import Model
 
-FILE = ".gguf"
+FILE, TENSORS = ".gguf", ".safetensors"
 PACKED = "-GGUF"
 """End of the name that a GGUF file has as a repository."""
 MOST_FOLDERS = 2
 PATH_MARKS = ("\\", ":", "~", "//")
 """Signs of a path, or of a reference, that is no owner's file."""
+KAGGLE_PARTS = (4, 5)
+"""Parts of a model's path on Kaggle, without and with its version."""
 HOSTS = ("https://", "huggingface.co/", "hf.co/")
 _OWNER_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 PREFIXES = (
@@ -58,7 +61,11 @@ def readings(name: str) -> Iterator[Reading]:
 
     A word of packaging may be the model's own, so the longest name goes first.
     """
-    owner, _, base = name.strip().rpartition("/")
+    chosen = chosen_file(name)
+    if chosen is not None:
+        yield from readings(chosen)
+        name = name.partition(":")[0]
+    owner, _, base = name.strip().removesuffix(f":{LATEST}").rpartition("/")
     for host in HOSTS:
         owner = owner.removeprefix(host)
     if owner.strip(_OWNER_LETTERS) or owner.startswith("."):
@@ -144,22 +151,45 @@ def in_stated_form(model: Model, keys: Mapping[str, str], name: str) -> Model:
 
 
 def file_reading(name: str) -> str | None:
-    """Name of a GGUF file as that of a repository: no suffix, no number of a shard, words joined alike.
+    """Name of a file of weights as that of a repository: no suffix, no number of a shard, words joined alike.
 
-    ``Qwen3-8B.Q4_K_M.gguf`` and ``Qwen3-8B-Q4_K_M-00001-of-00003.gguf`` are ``Qwen3-8B-Q4_K_M-GGUF``; None for a file
-    of another kind.
+    ``Qwen3-8B.Q4_K_M.gguf`` and ``Qwen3-8B-Q4_K_M-00001-of-00003.gguf`` are ``Qwen3-8B-Q4_K_M-GGUF``, and
+    ``flux1-dev-fp8.safetensors`` is ``flux1-dev-fp8``; None for a file of another kind.
     """
     stem = name.strip()
-    if not stem.lower().endswith(FILE):
+    suffix = next((one for one in (FILE, TENSORS) if stem.lower().endswith(one)), None)
+    if suffix is None:
         return None
-    stem = stem[: -len(FILE)].replace(".i1-", "-i1-")
+    stem = stem[: -len(suffix)].replace(".i1-", "-i1-")
     first, of, last = stem[-15:-9], stem[-9:-5], stem[-5:]
     if of.lower() == "-of-" and last.isdecimal() and first[:1] == "-" and first[1:].isdecimal():
         stem = stem[:-15]
     front, dot, back = stem.rpartition(".")
     if dot and (back.lower() in GGUF or publishers.read(back) is not None):
         stem = f"{front}-{back}"
-    return f"{stem}{PACKED}"
+    return f"{stem}{PACKED}" if suffix == FILE else stem
+
+
+def chosen_file(name: str) -> str | None:
+    """Name of the file behind a repository's and a colon, as that of a repository of its owner; None for another name.
+
+    ``unsloth/Qwen3-8B-GGUF:Qwen3-8B-UD-Q4_K_XL.gguf`` is ``unsloth/Qwen3-8B-UD-Q4_K_XL-GGUF``.
+    """
+    repository, _, tag = name.strip().partition(":")
+    owner, _, base = repository.rpartition("/")
+    path = file_reading(tag.rpartition("/")[2]) if owner and base else None
+    return None if path is None else f"{owner}/{path}"
+
+
+def of_kaggle(name: str) -> str | None:
+    """Name of the variation in a model's path on Kaggle; None for another path.
+
+    It is ``owner/model/framework/variation`` with or without a version: ``google/gemma-3/transformers/gemma-3-4b-it/1``.
+    """
+    parts = name.split("/")
+    if len(parts) not in KAGGLE_PARTS or not all(parts) or not parts[3].lower().startswith(parts[1].lower()):
+        return None
+    return parts[3]
 
 
 def published_file(name: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import fields
 from vramfit.catalogue import nearest
+from vramfit.catalogue.families import begins_alike, family, is_slip
 from vramfit.catalogue.listings import ids
 from vramfit.catalogue.names import normalise_model
 from vramfit.catalogue.phrases import of_size, phrased
@@ -27,6 +28,13 @@ DRAFTS = frozenset((
     "dflash", "dflash2", "eagle", "eagle2", "eagle3", "dspark", "assistant", "draft", "drafter", "speculator", "medusa",
 ))  # fmt: skip
 """Words for networks that draft tokens for a model, and are none themselves."""
+HOSTED_NAMES = ("claude", "gemini", "chatgpt", "gpt3.5", "gpt4", "gpt5", "o1mini", "o1pro", "o1preview", "o3", "o4mini")
+"""Beginnings of the folded names of models that run on their makers' machines alone."""
+FORMS = {
+    "onnx": "ONNX Runtime", "ov": "OpenVINO", "openvino": "OpenVINO", "ct2": "CTranslate2", "faster": "CTranslate2",
+    "coreml": "Core ML", "mnn": "MNN", "qnn": "Qualcomm's QNN", "rkllm": "RKLLM", "tflite": "LiteRT", "ryzenai": "ONNX Runtime",
+}  # fmt: skip
+"""Programs whose form of weights no engine here loads, by the word of a name."""
 MOST_NEAR = 3
 """Number of entries that are named where a repository or tag does not exist."""
 
@@ -61,6 +69,19 @@ def in_other_words(
     return None, None
 
 
+def of_family(name: str, container: Container) -> tuple[int, str, Mapping[str, str]] | None:
+    """Number of the one model that a name of a family means, with a name of its own, and the deployment keys it states.
+
+    None for a name of no family; raises ``AmbiguousName`` for that of several models.
+    """
+    found = family(name, container)
+    if found is None:
+        return None
+    if len(found.numbers) > 1:
+        raise nearest.ambiguous("model", name, found.names, "vramfit list models", "names")
+    return found.numbers[0], found.names[0], found.keys
+
+
 def _beginning(name: str, rows: Sequence[Sequence[Any]], alias: Callable[[str], Numbers]) -> tuple[int, ...]:
     """Numbers of the entries that have a name, or whose id begins with it."""
     found = alias(name)
@@ -88,6 +109,9 @@ def explained(error: VramfitError, name: str, derived: Callable[[str], Reading |
     ``derived`` reads a name as that of its base.
     """
     words, _, _ = parted(file_reading(name) or name.removeprefix("hf:"))
+    built = _built_for(words, derived)
+    if built is not None:
+        return type(error)(error.message, built)
     plain = [word for word in words if word not in DRAFTS]
     base = derived("-".join(plain)) if len(plain) < len(words) else None
     if base is not None:
@@ -101,15 +125,32 @@ def explained(error: VramfitError, name: str, derived: Callable[[str], Reading |
     return type(error)(error.message, hint)
 
 
+def _built_for(words: Sequence[str], derived: Callable[[str], Reading | None]) -> str | None:
+    """Hint for weights that were built for a program which no engine here is; None where the words do not say so."""
+    program = next((FORMS[word] for word in words if word in FORMS), None)
+    if program is None:
+        return None
+    at = min(index for index, word in enumerate(words) if word in FORMS)
+    plain = words[:at] if at else [word for word in words if word not in FORMS]
+    base = next((found for stop in range(len(plain), 0, -1) if (found := derived("-".join(plain[:stop])))), None)
+    named = f"check {base.model}, the model that it was made of" if base else "check the model that it was made of"
+    return f"by its name it is a file for {program}, which is no engine here; {named}"
+
+
 def suggestions(kind: str, key: str, container: Container) -> str:
     """Hint for an unknown name: the ids whose names look most like it."""
     aliases = container.table(f"{kind}_aliases")
     near = nearest.nearest(key, aliases, {row[0] for row in container.section(f"{kind}_rows")})
     if kind == "model":
+        if key.startswith(HOSTED_NAMES):
+            return "it runs on its maker's machines alone, so that there is nothing to load; see `vramfit list models`"
         near = nearest.of_size(key, near) or nearest.siblings(key, aliases)
     found: dict[str, None] = {}
     for match in near:  # until there are as many as are shown: each is read from the catalogue
-        found.update(dict.fromkeys(ids(container, kind, aliases[match])))
+        wanted = kind != "model" or is_slip(key, match)
+        found.update(
+            dict.fromkeys([one for one in ids(container, kind, aliases[match]) if wanted or begins_alike(key, one)])
+        )
         if len(found) >= nearest.MAX_SUGGESTIONS:
             break
     return nearest.suggestions(kind, found)

@@ -11,7 +11,9 @@ from __future__ import annotations
 import itertools
 import re
 
+from vramfit.catalogue.derivatives import SERIES_END, is_version_of_series
 from vramfit.catalogue.names import normalise, normalise_model
+from vramfit.catalogue.tags import read as read_tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ _MIN_LETTERS = 5
 _ABBREVIATED = {"super": "s", "laptop": "m"}
 """Letters for words of a name: ``4070s``, ``3060m``."""
 _GLUED_BRAND = re.compile(r"^(rtx|gtx|rx|arcpro|arc|quadro)(?=[a-z]?\d)")
+SIZES_BESIDE_BASE = ("-small", "-large")
+"""Ends of ids beside which one in ``base`` is a model of that size, and no untuned one: ``whisper-base``."""
 _SIZE = re.compile(r"[ae]?\d+(\.\d+)?[bm]$")
 _TUNED = {"instruct", "it", "chat", "hf", "base", "preview", "v1"}
 
@@ -122,28 +126,49 @@ def short_forms(spelling: str) -> set[str]:
 def model_aliases(models: Iterable[Mapping[str, Any]]) -> AliasTable:
     """Alias table of compiled model entries."""
     table = AliasTable()
+    models = tuple(models)
+    sized = {model["id"].rpartition("-")[0] for model in models if model["id"].endswith(SIZES_BESIDE_BASE)}
     for model in models:
         entry = model["id"]
+        base_is_size = entry.removesuffix("-base") in sized
         table.claim(normalise_model(entry), ID, entry)
         for spelling in model_spellings(model):
             table.claim(normalise_model(spelling), NAME, entry)
             plain, unsized = _model_short_forms(spelling)
-            for short in plain:
+            for short in plain if not (base_is_size and spelling.lower().endswith("base")) else ():
                 table.claim(normalise_model(short), SHORT, entry)
             table.claim(normalise_model(unsized), SHARED, entry)
         for tag in model.get("ollama") or ():
             if ":" in tag:  # as it is typed, colon and all: Ollama's yi:34b is Yi 1.5, and yi-34b is not
                 table.claim(tag.lower(), NAME, entry)
-            for short in (tag, tag.rsplit("/", 1)[-1]):
+            for short in (tag, tag.rsplit("/", 1)[-1]) if _states_no_scheme(tag) else ():
                 table.claim(normalise_model(short), SHORT, entry)
             table.claim(normalise_model(_model_short_forms(tag)[1]), STEM, entry)
         for name in model.get("fine_tunes") or ():
             table.claim(name.lower() if ":" in name else normalise_model(name), NAME, entry)
             table.claim(normalise_model(name.rpartition("/")[2]), SHORT, entry)
+        for stem in _series(model.get("fine_tunes") or ()):
+            table.claim(normalise_model(f"{stem}-{SERIES_END}"), STEM, entry)
         if model.get("family"):
             table.claim(normalise_model(model["family"]), SHARED, entry)
             table.claim(_stem(model["family"]), STEM, entry)
     return table
+
+
+def _series(fine_tunes: Iterable[str]) -> list[str]:
+    """Names without their version of the series of which an entry has several fine-tunes (``derivatives``)."""
+    found: dict[str, int] = {}
+    for name in fine_tunes:
+        stem, dash, version = name.rpartition("/")[2].lower().rpartition("-")
+        if dash and ":" not in name and is_version_of_series(version):
+            found[stem] = found.get(stem, 0) + 1
+    return [stem for stem, count in found.items() if count > 1]
+
+
+def _states_no_scheme(tag: str) -> bool:
+    """True if a tag of Ollama's library names no quantization, which its folded name would hide from other readings."""
+    divided = read_tag(tag)
+    return divided is None or divided.quant is None
 
 
 def model_contexts(models: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, int]]:
