@@ -49,6 +49,7 @@ ACCELERATORS = (
     Accelerator("Biren card", ("biren",), OWN),
     Accelerator("Iluvatar card", ("iluvatar",), OWN),
     Accelerator("Enflame card", ("enflame",), OWN),
+    Accelerator("Google TPU of an older version", ("tpuv1", "tpuv2", "tpuv3"), "JAX or PyTorch/XLA"),
     Accelerator("Groq LPU", ("groq",), "the maker's cloud alone"),
     Accelerator("Cerebras wafer", ("cerebras",), "the maker's cloud alone"),
     Accelerator("Graphcore IPU", ("graphcore",), "the maker's Poplar"),
@@ -65,8 +66,25 @@ UNSOURCED = (
     ("NVIDIA Rubin CPX", ("rubincpx", "nvidiarubincpx")),
     ("Intel Arc B370", ("arcb370", "b370", "intelarcb370")),
     ("Intel Arc Pro B65", ("arcprob65", "prob65", "intelarcprob65")),
+    ("AMD BC-250", ("bc250", "amdbc250", "asrockbc250")),
+    ("NVIDIA N1X", ("n1x", "nvidian1x", "n1")),
+    ("V100 PG503-216", ("pg503216", "teslapg503216")),
 )
 """GPUs of which no page was found that states their memory, in November 2026: title and folded names."""
+RUMOURED = (
+    ("GeForce RTX 5070 Super", ("rtx5070super", "5070super", "5070s")),
+    ("GeForce RTX 5070 Ti Super", ("rtx5070tisuper", "5070tisuper", "5070tis")),
+    ("GeForce RTX 5080 Super", ("rtx5080super", "5080super", "5080s")),
+    ("GeForce RTX 5060 Super", ("rtx5060super", "5060super")),
+    ("Apple M5 Ultra", ("m5ultra",)),
+    ("Apple M4 Ultra", ("m4ultra",)),
+    ("Apple M6", ("m6", "m6pro", "m6max")),
+    ("Radeon RX 9080", ("rx9080", "rx9080xt", "9080xt", "rx9090xt")),
+    ("Intel Arc B770", ("arcb770", "b770")),
+    ("GeForce RTX 6090", ("rtx6090", "6090", "rtx6080", "6080", "rtx6070")),
+)
+"""GPUs that pages of 2025 and 2026 expect, and no page announces: title and folded names. Of the RTX 50 Super and the M5 Ultra
+they state memory (18 and 24 GB; up to 768 GB), from leaks: vgtimes.com 2025, cloudnews.tech and macobserver.com 2026."""
 
 
 def refuse(name: str) -> None:
@@ -76,6 +94,13 @@ def refuse(name: str) -> None:
         if key in names:
             hint = "ask with its size and bandwidth, as -g custom:24GiB@1008GB/s"
             raise UnknownGpu(f"no page was found that states the memory of the {title}", hint)
+    plain = key.removesuffix("gb").rstrip("0123456789") if key.endswith("gb") else key
+    for title, names in RUMOURED:
+        if plain in names:
+            raise UnknownGpu(
+                f"the {title} was announced on no page that was found",
+                "ask with the size that is expected, as -g custom:24GiB@1008GB/s",
+            )
     found = next((one for one in ACCELERATORS if key.startswith(one.beginnings)), None)
     if found is None:
         return

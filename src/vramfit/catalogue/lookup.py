@@ -78,11 +78,15 @@ class Catalogue(Listings):
         Raises ``error`` with the nearest hint for a name that has no card known here.
         """
         from vramfit.catalogue.everyday import counted
+        from vramfit.catalogue.machines import built, refuse
 
-        several = counted(name)
-        if several is None or several[0] == 1:
-            several = self._printed(name) or several
+        several = built(name)
         if several is None:
+            several = counted(name)
+            if several is None or several[0] == 1:
+                several = self._printed(name) or several
+        if several is None:
+            refuse(name)
             raise error
         try:
             found = self.gpus(several[1]) * several[0]
@@ -103,8 +107,10 @@ class Catalogue(Listings):
                 self._gpu_number(reading)
             except AmbiguousName:
                 return 1, reading
-            except UnknownGpu:
-                continue
+            except UnknownGpu as error:
+                if error.message.startswith("no GPU is called"):
+                    continue
+                raise
             return 1, reading
         return None
 

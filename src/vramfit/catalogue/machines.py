@@ -1,0 +1,189 @@
+"""GPUs of a machine or a processor by its own name: ``DGX H100``, ``Beelink GTR9 Pro 128GB``, ``Ryzen 7 7840HS``.
+
+Loaded for a name that no GPU has. The memory that a machine is sold with stands in its name or is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vramfit.errors import UnknownGpu
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STRIX_HALO, GB10, EIGHT = "radeon 8060s", "gb10", 8
+MACHINES = {
+    **dict.fromkeys((
+        "evo x2", "framework desktop", "framework mainboard", "gtr9 pro", "gtr9", "ms s1 max", "bosgame m5", "z2 mini g1a",
+        "zbook ultra g1a", "zbook ultra", "flow z13", "ryzen ai halo", "ai workstation 300", "nimo ai", "fa ex9", "strixhalo",
+    ), STRIX_HALO),
+    **dict.fromkeys((
+        "dgx spark", "project digits", "ascent gx10", "gx10", "thinkstation pgx", "zgx nano", "edgexpert", "veriton gn100",
+        "ai top atom", "pro max with gb10", "pro max gb10",
+    ), GB10),
+    "xbox ally x": "z2 extreme", "ally x": "z1 extreme", "rog ally": "z1 extreme", "legion go 2": "z2 extreme",
+    "xbox ally": "z2 a", "claw a8": "z2 extreme", "claw 8 ai+": "arc 140v", "claw 8 ai": "arc 140v", "claw 7 ai+": "arc 140v",
+    "um890 pro": "radeon 780m", "um790 pro": "radeon 780m", "ser8": "radeon 780m", "ser9": "radeon 890m",
+    "evo x1": "radeon 890m", "framework 13 7840u": "radeon 780m",
+    "agx orin": "jetson agx orin", "orin nano super": "jetson orin nano super", "orin nx": "jetson orin nx",
+    "agx thor": "jetson agx thor", "agx xavier": "jetson agx xavier", "xavier nx": "jetson xavier nx",
+}  # fmt: skip
+"""Graphics of machines by words of their names. Machines of one processor are listed together, by thefrontierlab.ai
+``strix-halo-buyers-guide`` (2026-06-25), verdict-reviews.com ``framework-desktop-ryzen-ai-max`` and compute-market.com
+``dgx-spark-vs-strix-halo-local-ai-2026``; handhelds and small machines by their makers' names of the processor."""
+OTHER_PROCESSOR = {("framework desktop", "32"): "radeon 8050s"}
+"""Machines of which one size has another processor (frame.work: the 32 GB one has a Max 385)."""
+
+CLUSTERS = {
+    "h100": (EIGHT, "h100 sxm"), "h200": (EIGHT, "h200"), "h20": (EIGHT, "h20"), "h800": (EIGHT, "h800 sxm"),
+    "a100": (EIGHT, "a100 sxm4"), "a800": (EIGHT, "a800 sxm4"), "b200": (EIGHT, "b200"), "b300": (EIGHT, "b300"),
+    "v100": (EIGHT, "v100 sxm2"), "1": (EIGHT, "v100 sxm2"), "2": (16, "v100 sxm3"),
+}  # fmt: skip
+"""Cards of NVIDIA's DGX and HGX systems by the word behind that name (docs.nvidia.com/dgx: system user guides)."""
+SYSTEMS = ("dgx", "hgx")
+STATION = {"a100": (4, "a100 sxm4"), "v100": (4, "v100 dgxs")}
+"""Cards of DGX Stations."""
+RACK = re.compile(r"^(?:nvidia )?(gb200|gb300)(?: superchip)? nvl ?(\d{1,2})$")
+"""Name of a rack of NVIDIA's, which states its cards: ``GB200 NVL72``."""
+TWO_ON_A_BOARD = (re.compile(r"\bb60 (?:dual|turbo dual)\b|\bdual b60\b"), "arc pro b60")
+"""Boards with two Arc Pro B60, each with its own 24 GB."""
+
+SERVICES = {
+    "kaggle p100": (1, "p100-pcie-16gb"), "google colab free tier": (1, "t4"), "colab free tier": (1, "t4"),
+    "google colab free": (1, "t4"), "colab free": (1, "t4"), "kaggle t4": (1, "t4"), "kaggle gpu t4 x2": (2, "t4"),
+}  # fmt: skip
+"""Cards of services for notebooks (kaggle.com/docs/efficient-gpu-usage; research.google.com/colaboratory/faq.html)."""
+SERVICE_WORDS = ("google colab pro+", "google colab pro", "colab pro+", "colab pro", "google colab", "kaggle")
+"""Names of plans before a card's name, longer ones first."""
+CARDS = frozenset(("rtx", "gtx", "rx", "quadro", "tesla", "instinct", "geforce"))
+"""Words of cards beside a processor or a machine: the card is meant then."""
+NODES = re.compile(r"^\d+ ?x? (?:nodes?|machines|servers|boxes)\b")
+RACKS = ("nvl72", "nvl36", "nvidia nvl72", "nvl4")
+
+PROCESSORS = (
+    (r"ai max\+? (?:pro )?(?:395|392|388)\b", STRIX_HALO),
+    (r"ai max (?:pro )?(?:390|385)\b", "radeon 8050s"),
+    (r"ai max (?:pro )?380\b", "radeon 8040s"),
+    (r"ai 9 (?:hx )?(?:pro )?(?:hx )?(?:370|375|470|475)\b", "radeon 890m"),
+    (r"ai 9 (?:365|465)\b|ai 7 pro 360\b", "radeon 880m"),
+    (r"ai 7 (?:pro )?(?:350|450)\b", "radeon 860m"),
+    (r"ai 5 (?:pro )?(?:340|430|435)\b", "radeon 840m"),
+    (r"\b(?:7840|7940|8840|8845|8945)(?:hs|hx|h|u)\b|\b8745hs?\b|\b8700g\b|\b[79]40hs\b|\bryzen 7 2[56]0\b", "radeon 780m"),
+    (r"\b(?:7640|8640|8645)(?:hs|u)\b|\b8600g\b", "radeon 760m"),
+    (r"\b(?:7540|7545|8540)u\b|\b8500g\b|\b7440u\b", "radeon 740m"),
+    (r"\b(?:6800|6900|6980)(?:hs|hx|h|u)\b|\b77?35(?:hs|h|u)\b|\b773[56](?:hs|h|u)\b", "radeon 680m"),
+    (r"\b6600(?:hs|h|u)\b|\b7535(?:hs|u)\b", "radeon 660m"),
+    (r"\b(?:4700|5700|4800|5800|5825|5900)(?:ge|g|hs|hx|h|u)\b", "radeon vega 8"),
+    (r"\b(?:4600|5600|5625)(?:ge|g|hs|h|u)\b", "radeon vega 7"),
+    (r"\b3400g\b|\b2400g\b", "radeon vega 11"),
+    (r"ultra x[79] 3\d8h\b", "arc b390"),
+    (r"ultra [579] (?:23[68]|22[68])v\b", "arc 130v"),
+    (r"ultra [579] (?:25[68]|26[68]|288)v\b", "arc 140v"),
+    (r"ultra [579] (?:255|265|285)h\b", "arc 140t"),
+    (r"ultra [579] (?:225|235)h\b", "arc 130t"),
+    (r"ultra [79] 1[5-8]5h\b", "arc graphics 128eu"),
+    (r"ultra 5 1[23]5h\b", "arc graphics 112eu"),
+    (r"\bi[57] 1[1-3]\d\d(?:g7|p)\b|\bi[79] 1[23][6-9]\d0h\b", "iris xe"),
+    (r"\bi[579] 1[2-4][6-9]00(?:k|ks|t)?\b", "uhd 770"),
+    (r"\bi[35] 1[2-4][14]00t?\b", "uhd 730"),
+)  # fmt: skip
+"""Graphics of processors by a pattern of their name, in small letters with blanks for dashes: AMD's and Intel's product
+names (amd.com/en/products/specifications/processors, ark.intel.com), written down in November 2026."""
+SEVERAL = {
+    "legion go s": "z1 extreme or z2 go",
+    "framework 16": "radeon 780m, 840m or 890m",
+    "framework 13": "radeon 780m, 840m or 890m",
+}
+"""Machines that come with one of several graphics."""
+PROCESSOR = re.compile(
+    r"^(?:amd |intel )?(?:ryzen|athlon|epyc|threadripper|xeon|core |pentium|celeron|n\d{2,3}$|i[3579] ?\d{4})"
+)
+"""Beginning of the name of a processor."""
+MACHINE_WITHOUT = re.compile(
+    r"^(?:apple )?(?:intel )?(?:thinkpad|surface|orange pi|rock 5|latte panda|gpd win|nuc|imac)\b"
+)
+"""Beginning of the name of machines that come with several processors."""
+SIZE = re.compile(r"^(\d{1,3}) ?(?:gb?|gib)$")
+
+
+def built(name: str) -> tuple[int, str, str] | None:
+    """Number of cards in a machine, the name of one, and a sentence; None for a name that means no machine known here.
+
+    Raises ``UnknownGpu`` for several machines.
+    """
+    words = _words(name)
+    text = " ".join(words)
+    if NODES.match(text):
+        raise UnknownGpu(
+            f'"{name}" are several machines', "give all their cards and the count: -g 16xh100-sxm --nodes 2"
+        )
+    several = SERVICES.get(text) or _cluster(words, text)
+    if several is not None:
+        return *several, f"gpu: {name} is a machine with {several[0]}x{several[1]}"
+    service = next((word for word in SERVICE_WORDS if text.startswith(f"{word} ")), None)
+    if service is not None:
+        return 1, text.removeprefix(service).strip(), f"gpu: {name} is read without the service's name"
+    if not any(word in CARDS for word in words):
+        for card in (*_of_machine(text), *_of_processor(text)):
+            return 1, card, f"gpu: {name} is read as {card}"
+    return None
+
+
+def refuse(name: str) -> None:
+    """Raise ``UnknownGpu`` for a processor, or a machine, whose graphics its name does not tell, and for a rack."""
+    text = " ".join(_words(name))
+    if PROCESSOR.match(text) or MACHINE_WITHOUT.match(text):
+        raise UnknownGpu(
+            f'"{name}" does not tell which graphics it has',
+            "name them (Radeon 780M, Arc 140V, UHD 730) with --ram, or say how much memory they may use: -g custom:16GB@90GB/s",
+        )
+    several = next((cards for machine, cards in SEVERAL.items() if f" {machine} " in f" {text} "), None)
+    if several is not None:
+        raise UnknownGpu(f'"{name}" comes with several graphics', f"name the one it has: {several}")
+    if text in RACKS:
+        raise UnknownGpu(f'"{name}" comes with several cards', "name the card and the count: -g 72xgb200 or 72xgb300")
+
+
+def _words(name: str) -> list[str]:
+    """Words of a name in small letters, without signs; a plus and a point within a word are kept."""
+    text = "".join([c if c.isascii() and (c.isalnum() or c in "+.") else " " for c in name.lower()])
+    return [word for word in text.split() if word not in ("tm", "r", "w", "with", "graphics")]
+
+
+def _cluster(words: list[str], text: str) -> tuple[int, str] | None:
+    """Cards of a system of several, with their size where the name states it."""
+    size = "".join([f" {word}" for word in words if SIZE.match(word)])
+    plain = [word for word in words if not SIZE.match(word) and word != "nvidia"]
+    rack = RACK.match(text)
+    if rack is not None:
+        return int(rack[2]), rack[1]
+    if TWO_ON_A_BOARD[0].search(text):
+        return 2, TWO_ON_A_BOARD[1]
+    if len(plain) == 3 and plain[:2] == ["dgx", "station"] and plain[2] in STATION:
+        count, card = STATION[plain[2]]
+    elif len(plain) == 2 and plain[0] in SYSTEMS and plain[1] in CLUSTERS:
+        count, card = CLUSTERS[plain[1]]
+    else:
+        return None
+    return count, card + size
+
+
+def _of_machine(text: str) -> Iterator[str]:
+    """Graphics of the machine whose words a text has, with the size it states."""
+    padded = f" {text} "
+    for phrase, card in MACHINES.items():
+        if f" {phrase} " in padded:
+            sizes = [found[1] for word in text.split() if (found := SIZE.match(word))]
+            own = OTHER_PROCESSOR.get((phrase, sizes[0] if sizes else ""), card)
+            processor = next(_of_processor(text), own)
+            yield processor if card == GB10 or not sizes or card[0] == "z" else f"{processor} {sizes[0]}gb"
+
+
+def _of_processor(text: str) -> Iterator[str]:
+    """Graphics of the processor that a text names, with the size it states where the memory is the package's own."""
+    for pattern, card in PROCESSORS:
+        if re.search(pattern, text):
+            sizes = [found[1] for word in text.split() if (found := SIZE.match(word))]
+            yield f"{card} {sizes[0]}gb" if sizes and card.startswith("radeon 80") else card
