@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BEFORE = re.compile(
     r"^(?:ggml_(?:vulkan|sycl|cuda)[\w]*: *(?:\d+ *= *)?|(?:\[[^\]]*:[^\]]*\])+ *(?:intel\(r\) oneapi [^,]*, *)?"
-    r"|(?:device|gpu|cuda|vulkan|rocm|sycl|mtl|metal|hip|musa) ?:?\d+ *[:=]? +(?=\D))",
+    r"|(?:device: *)?(?:device|gpu|cuda|vulkan|rocm|sycl|mtl|hip|musa) ?:?\d+ *[:=]? +(?=\D)"
+    r"|(?:device|gpu|metal) ?: +(?=\D)|nvidia\.com/gpu\.product *[:=] *)",
     re.IGNORECASE,
 )
 """Number of a device before its name: of llama.cpp, ``nvidia-smi -L``, PyTorch and Intel's ``sycl-ls``."""
@@ -117,7 +118,7 @@ def _of_parentheses(text: str) -> str:
 
 def _without_words(text: str) -> str:
     """Name without the words that say nothing of a card's memory."""
-    padded = f" {text.replace('-SHARED', ' ')} "
+    padded = re.sub(r"\bgfx\w+", " ", f" {text.replace('-SHARED', ' ')} ")
     for word in WORDS:
         padded = re.sub(rf" {re.escape(word)}(?= )", " ", padded, flags=re.IGNORECASE)
     return " ".join(padded.split())
@@ -169,7 +170,9 @@ def _whole(name: str, text: str) -> Iterator[str]:
 
 def _refuse_unnamed(name: str, plain: str) -> None:
     """Raise ``UnknownGpu`` for a name that the graphics of many processors have."""
-    if normalise(plain) in UNNAMED or any(word in name.lower() for word in CODE_NAMES):
+    if normalise(re.sub(r"\d+ *mib$", "", plain, flags=re.IGNORECASE)) in UNNAMED or any(
+        word in name.lower() for word in CODE_NAMES
+    ):
         raise UnknownGpu(
             f'"{name}" is what a driver calls the graphics of many processors',
             "name the graphics (Radeon 780M, Arc 140V), or say how much memory they may use: -g custom:16GB@90GB/s",

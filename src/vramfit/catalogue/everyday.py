@@ -46,8 +46,6 @@ _INCHES = ("13", "14", "15", "16", "24", "inch")
 _FORMS = frozenset(("pcie", "sxm", "sxm2", "sxm3", "sxm4", "sxm5", "nvl", "oam"))
 """Form factors, as ids of cards have them."""
 _UNITS = ("mib", "gigabytes", "gigabyte", "gigs", "gig", "gib", "gb", "g")
-_CORES = ("core", "cores")
-_YEARS = tuple([str(year) for year in range(2020, 2027)])
 _MIB = 1024
 _PRINTED_SHARE = 0.92
 """Least share of a card's marketed size that programs print in MiB: a sixteenth is kept for check bits."""
@@ -77,7 +75,7 @@ def counted(name: str) -> tuple[int, str] | tuple[int, str, str] | None:
     count = COUNTS.get(first.lower().strip("()"))
     if count is not None and others and others[0].lower() not in _UNITS:
         return count, " ".join(others)
-    if name[-1:] in "sS" and name[-2:-1].isdecimal():
+    if name[-1:] == "s" and (name[-2:-1].isdecimal() or name[-2:-1].isupper()):
         return 1, name[:-1]
     last = others[-1].lower() if others else ""
     times = last.strip("()x×*") if last.startswith("(") else last  # ``3090 (x2)``
@@ -150,15 +148,12 @@ def _has(facts: Mapping[str, Any], size: float, printed: bool) -> bool:
 
 
 def _parted(name: str) -> tuple[list[str], float, bool]:
-    """Words of a card's own name, the GB that are written beside it, 0 for none, and whether they were printed in MiB.
-
-    Numbers of cores and the year of a Mac are left out: its chip and its memory tell which it is.
-    """
+    """Words of a card's own name, the GB that are written beside it, 0 for none, and whether they were printed in MiB."""
     text = name.lower()
     around: tuple[str, ...] = ()
     for phrase in _MAC_WORDS:
         if phrase in text:
-            text, around = text.replace(phrase, " "), (*_INCHES, *_YEARS)
+            text, around = text.replace(phrase, " "), _INCHES
     for sign in '()[]_/-,"':
         text = text.replace(sign, " ")
     words: list[str] = []
@@ -171,8 +166,6 @@ def _parted(name: str) -> tuple[list[str], float, bool]:
             if not size:
                 printed = unit == "mib"
                 size = float(stated) / (_MIB if printed else 1)
-        elif part in _CORES:
-            words = words[:-1] if words and words[-1].isdecimal() else words  # ``40-core``
         elif part not in ADDED and part not in around:
             words.append(part)
     return sorted(words, key=lambda word: word in _LAPTOPS), size, printed

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SPACES = "t4|l4|l40s|a10g|a100(?:-large)?|h200|rtx-pro-6000"
-FORMS = (
+FORMS: tuple[tuple[re.Pattern[str], dict[str, str]], ...] = (
     (re.compile(r"^(?P<card>[a-z]+\d+s?(?:-sxm)?)-(?P<count>\d)-(?P<size>\d+)g$"), {"h100": "h100 pcie"}),
     (re.compile(rf"^(?:nvidia-)?(?P<card>{_SPACES})-?(?:small|medium|large)?(?:x(?P<count>\d))?$"), {}),
-    (re.compile(r"^n\d-(?P<card>[a-z0-9-]+?)x(?P<count>\d+)(?:-nvlink.*)?$"), {}),
+    (re.compile(r"^n\d-(?P<card>[a-z0-9-]+?)(?:x(?P<count>\d+)(?:-nvlink.*)?)?$"), {}),
+    (re.compile(r"^gpu-(?P<card>[a-z0-9-]+?)(?:-[a-d])?_(?P<count>\d)gpu-[a-z0-9-]+$"), {}),
+    (re.compile(r"^_(?P<card>[a-z0-9]+)_\d+v_\d+g(?P<count>)$"), {}),
     (re.compile(r"^(?P<card>[a-z0-9-]+?)(?:-ib)?\.(?P<count>\d+)x$"), {}),
     (re.compile(r"^gpu-(?P<card>[a-z0-9]+?)x(?P<count>\d)-(?P<all>\d+)gb(?:-\w+)?$"), {}),
     (re.compile(r"^gx\d\w?-\d+x\d+x(?P<count>\d+)(?P<card>[a-z]\w+)$"), {"v100": "v100-pcie-16gb"}),
@@ -27,8 +29,8 @@ FORMS = (
 )
 """Forms of types, with the cards that each calls otherwise: Scaleway's (scaleway/docs-content
 ``gpu/reference-content/choosing-gpu-instance-type``), Hugging Face's Spaces and Jobs (huggingface_hub 2.4.0
-``_space_api.SpaceHardware``), Hyperstack's, Crusoe's (gpuhunt 0.1.34 ``crusoe.py``), DigitalOcean's (``digitalocean.py``), IBM's
-virtual servers, Verda's (``verda.py``), Paperspace's, and Google's labels of nodes."""
+``_space_api.SpaceHardware``), Hyperstack's, Nebius', Jarvislabs', Crusoe's, DigitalOcean's and Verda's (gpuhunt 0.1.34
+``providers``), IBM's virtual servers, Paperspace's, and Google's labels of nodes."""
 SPELLED = {
     "rtx-pro-6000": "rtxpro6000server", "a100-large": "a100 80gb", "rtx6000ada": "rtx 6000 ada", "mi300": "mi300x",
     "4000ada": "rtx 4000 ada", "6000ada": "rtx 6000 ada", "h100-mega": "h100 sxm", "h100-80gb-sxm": "h100 sxm",

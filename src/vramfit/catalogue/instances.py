@@ -101,7 +101,8 @@ LAMBDA = {
 }  # fmt: skip
 """Card of Lambda's types that do not state it in full (gpuhunt 0.1.34 ``lambdalabs.py``; lambda.ai instances)."""
 ORACLE = {
-    "rtxpro": "rtxpro6000server", "gpu2": "p100-sxm2-16gb", "gpu3": "v100-sxm2-16gb", "gpu4": "a100-sxm4-40gb", "a100-v2": "a100-sxm4-80gb",
+    "rtxpro": "rtxpro6000server",
+    "gpu2": "p100-sxm2-16gb", "gpu3": "v100-sxm2-16gb", "gpu4": "a100-sxm4-40gb", "a100-v2": "a100-sxm4-80gb",
 }  # fmt: skip
 """Card of Oracle's series that are not called like their card, or not in full."""
 
@@ -121,14 +122,14 @@ def machine(name: str) -> tuple[int, str] | None:
             f"ask for that part: custom:{share}GB, or for a machine with a whole card: Standard_NV36ads_A10_v5",
         )
     family, _, size = text.partition(".")
-    for cloud, share in (
+    for cloud, part in (
         ("an L4", AWS_PARTS.get(family, {}).get(size)),
         ("a Radeon Pro V710", PARTS_OF_V710.get(text)),
     ):
-        if share is not None:
+        if part is not None:
             raise UnknownGpu(
-                f"{name} has a part of {cloud}: {share} of {A10_GIB} GB",
-                f"ask for that part: custom:{share}GB, or for a type with a whole card",
+                f"{name} has a part of {cloud}: {part} of {A10_GIB} GB",
+                f"ask for that part: custom:{part}GB, or for a type with a whole card",
             )
     found = AZURE.get(text) or _amazon(text) or _google(text) or _counted(text)
     if found is not None or text.count(" ") > 1:

@@ -33,6 +33,8 @@ MACHINES = {
 """Graphics of machines by words of their names. Machines of one processor are listed together, by thefrontierlab.ai
 ``strix-halo-buyers-guide`` (2026-06-25), verdict-reviews.com ``framework-desktop-ryzen-ai-max`` and compute-market.com
 ``dgx-spark-vs-strix-halo-local-ai-2026``; handhelds and small machines by their makers' names of the processor."""
+SIZED = ("radeon 80", "jetson")
+"""Beginnings of graphics that the catalogue has by the memory of their machine."""
 OTHER_PROCESSOR = {("framework desktop", "32"): "radeon 8050s"}
 """Machines of which one size has another processor (frame.work: the 32 GB one has a Max 385)."""
 
@@ -108,6 +110,17 @@ MACHINE_WITHOUT = re.compile(
 SIZE = re.compile(r"^(\d{1,3}) ?(?:gb?|gib)$")
 
 
+MAC = re.compile(r"\bm[1-6](?: (?:pro|max|ultra))?\b")
+"""Chip of a Mac."""
+DISKS = ("ssd", "storage", "nvme", "disk")
+CHINESE = {"单": 1, "双": 2, "两": 2, "三": 3, "四": 4, "六": 6, "八": 8}
+COUNTED = (
+    re.compile(r"^(\d{1,2}|[单双两三四六八])\s*[卡张块片路]+\s*(.*\d.*)$"),
+    re.compile(r"^(?=.*\d.*[\s双两三四六八])(?!.*[卡张块片].*\d)()(.*?)\s*(\d{1,2}|[单双两三四六八])\s*[卡张块片]$"),
+)
+"""Counts of cards in Chinese, before and behind a name: ``8卡A100``, ``4张4090``, ``3090 双卡``."""
+
+
 def built(name: str) -> tuple[int, str, str] | None:
     """Number of cards in a machine, the name of one, and a sentence; None for a name that means no machine known here.
 
@@ -115,6 +128,11 @@ def built(name: str) -> tuple[int, str, str] | None:
     """
     words = _words(name)
     text = " ".join(words)
+    for form in COUNTED:
+        found = form.match(name.strip())
+        if found is not None:
+            count = "".join([found[1], *found.groups()[2:]])
+            return CHINESE.get(count) or max(1, int(count)), found[2], f"gpu: {name} is read as {count} of {found[2]}"
     if NODES.match(text):
         raise UnknownGpu(
             f'"{name}" are several machines', "give all their cards and the count: -g 16xh100-sxm --nodes 2"
@@ -126,7 +144,11 @@ def built(name: str) -> tuple[int, str, str] | None:
     if service is not None:
         return 1, text.removeprefix(service).strip(), f"gpu: {name} is read without the service's name"
     if not any(word in CARDS for word in words):
+        size = _size(text)
         for card in (*_of_machine(text), *_of_processor(text)):
+            whole = f"{card} {size}gb" if size and card.startswith(SIZED) else card
+            return 1, whole, f"gpu: {name} is read as {whole}"
+        for card in _of_mac(words, text):
             return 1, card, f"gpu: {name} is read as {card}"
     return None
 
@@ -149,13 +171,24 @@ def refuse(name: str) -> None:
 def _words(name: str) -> list[str]:
     """Words of a name in small letters, without signs; a plus and a point within a word are kept."""
     text = "".join([c if c.isascii() and (c.isalnum() or c in "+.") else " " for c in name.lower()])
-    return [word for word in text.split() if word not in ("tm", "r", "w", "with", "graphics")]
+    words: list[str] = []
+    for word in text.split():
+        if word in ("gb", "gib") and words and words[-1].isdecimal():
+            words[-1] += word
+        elif word not in ("tm", "r", "w", "with", "graphics"):
+            words.append(word)
+    return words
 
 
 def _cluster(words: list[str], text: str) -> tuple[int, str] | None:
     """Cards of a system of several, with their size where the name states it."""
     size = "".join([f" {word}" for word in words if SIZE.match(word)])
-    plain = [word for word in words if not SIZE.match(word) and word != "nvidia"]
+    size = size or next((f" {word.partition('x')[2]}" for word in words if SIZE.match(word.partition("x")[2])), "")
+    plain = [
+        word
+        for word in words
+        if not SIZE.match(word.rpartition("x")[2]) and word not in ("nvidia", "gpu", "gpus", "8", "8x")
+    ]
     rack = RACK.match(text)
     if rack is not None:
         return int(rack[2]), rack[1]
@@ -170,20 +203,31 @@ def _cluster(words: list[str], text: str) -> tuple[int, str] | None:
     return count, card + size
 
 
+def _of_mac(words: list[str], text: str) -> Iterator[str]:
+    """Chip of a Mac with its memory, which stands before its disk's size; the chip alone where no size is stated."""
+    chip = MAC.search(text)
+    if chip is not None and not any("mib" in word for word in words):
+        behind = [*words[1:], ""]
+        sizes = [
+            f[1] for word, after in zip(words, behind, strict=True) if (f := SIZE.match(word)) and after not in DISKS
+        ]
+        yield f"{chip[0]} {sizes[0]}gb" if sizes else chip[0]
+
+
 def _of_machine(text: str) -> Iterator[str]:
-    """Graphics of the machine whose words a text has, with the size it states."""
-    padded = f" {text} "
+    """Graphics of the machine whose words a text has, of its processor where that is named too."""
     for phrase, card in MACHINES.items():
-        if f" {phrase} " in padded:
-            sizes = [found[1] for word in text.split() if (found := SIZE.match(word))]
-            own = OTHER_PROCESSOR.get((phrase, sizes[0] if sizes else ""), card)
-            processor = next(_of_processor(text), own)
-            yield processor if card == GB10 or not sizes or card[0] == "z" else f"{processor} {sizes[0]}gb"
+        if f" {phrase} " in f" {text} ":
+            yield next(_of_processor(text), OTHER_PROCESSOR.get((phrase, _size(text)), card))
 
 
 def _of_processor(text: str) -> Iterator[str]:
-    """Graphics of the processor that a text names, with the size it states where the memory is the package's own."""
+    """Graphics of the processor that a text names."""
     for pattern, card in PROCESSORS:
         if re.search(pattern, text):
-            sizes = [found[1] for word in text.split() if (found := SIZE.match(word))]
-            yield f"{card} {sizes[0]}gb" if sizes and card.startswith("radeon 80") else card
+            yield card
+
+
+def _size(text: str) -> str:
+    """First size that a text states, in GB; empty where it states none."""
+    return next((found[1] for word in text.split() if (found := SIZE.match(word))), "")

@@ -12,6 +12,7 @@ OPENING, CLOSING = "([", ")]"
 FACTS = ("inc.", "compute cap", "gfx", "vmm:", "wave size", "vram", "pci id", "wddm", "driver", "total", "free")
 """Beginnings of what a program or a register prints behind a device's name, or within it (``Advanced Micro Devices, Inc.``)."""
 UNITS = ("mib", "gb", "gib")
+CHIPS = ("m1", "m2", "m3", "m4", "m5", "m6")
 
 
 def divided(raw: Any, separators: str) -> list[Any]:
@@ -30,7 +31,7 @@ def divided(raw: Any, separators: str) -> list[Any]:
     parts: list[Any] = []
     for part in _cut(text, separators).split("\0"):
         plain = part.strip()
-        if parts and (_is_size(plain) or plain.lower().startswith(FACTS) or plain[:1] == ":"):
+        if parts and (_is_fact(plain) or plain[:1] == ":" or _is_mac(parts[-1])):
             parts[-1] += f", {plain}" if plain[:1] != ":" else f"+{plain}"
         else:
             parts.append(plain)
@@ -53,6 +54,19 @@ def _cut(text: str, separators: str) -> str:
         )
         found.append("\0" if sign in separators and depth <= 0 and not in_word and not in_number else sign)
     return "".join(found)
+
+
+def _is_fact(text: str) -> bool:
+    """True for what is said of the device before it: a size, with or without words behind it, its cores, what programs print."""
+    first, _, rest = text.replace(" GB", "GB").replace(" gb", "gb").partition(" ")
+    stated = _is_size(text) or (_is_size(first) and not any(sign.isdecimal() for sign in rest))
+    return stated or text.lower().startswith(FACTS) or text.lower().endswith(("core", "cores"))
+
+
+def _is_mac(text: str) -> bool:
+    """True for a Mac whose chip is not named, since it stands behind the comma: ``MacBook Pro 14-inch, M5``."""
+    words = text.lower().split()
+    return words[:1] in (["macbook"], ["mac"], ["imac"], ["mbp"]) and not any(word in CHIPS for word in words)
 
 
 def _is_size(text: str) -> bool:
