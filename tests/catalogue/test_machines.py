@@ -10,6 +10,8 @@ from vramfit.errors import UnknownGpu
 BUILT = {
     # systems of several cards
     "DGX H100": (8, "h100 sxm"),
+    "DGX H100 x2": (16, "h100 sxm"),
+    "DGX Spark (x2)": (2, "gb10"),
     "NVIDIA DGX A100 80GB": (8, "a100 sxm4 80gb"),
     "HGX H100 8x80GB": (8, "h100 sxm 80gb"),
     "HGX B200 8-GPU": (8, "b200"),
@@ -23,7 +25,7 @@ BUILT = {
     "4090 双卡": (2, "4090"),
     # services
     "Kaggle P100": (1, "p100-pcie-16gb"),
-    "Kaggle T4 x2": (1, "t4 x2"),
+    "Kaggle T4 x2": (2, "t4"),
     "Colab Pro A100 80GB": (1, "a100 80gb"),
     # machines of one processor
     "GMKtec Evo X2 with 128GB Shared RAM": (1, "radeon 8060s 128gb"),

@@ -121,6 +121,10 @@ COUNTED = (
 """Counts of cards in Chinese, before and behind a name: ``8卡A100``, ``4张4090``, ``3090 双卡``."""
 
 
+BEHIND = re.compile(r"^(?P<machine>.*[a-z\d)])\s+\(?[x×*]\s*(?P<count>\d{1,2})\)?$", re.IGNORECASE)
+"""Count behind a machine's name: ``DGX Spark x2``."""
+
+
 def built(name: str) -> tuple[int, str, str] | None:
     """Number of cards in a machine, the name of one, and a sentence; None for a name that means no machine known here.
 
@@ -138,6 +142,11 @@ def built(name: str) -> tuple[int, str, str] | None:
             f'"{name}" are several machines', "give all their cards and the count: -g 16xh100-sxm --nodes 2"
         )
     several = SERVICES.get(text) or _cluster(words, text)
+    behind = None if several is not None else BEHIND.match(name.strip())
+    one = built(behind["machine"]) if behind is not None else None
+    if behind is not None and one is not None:
+        cards = int(behind["count"]) * one[0]
+        return cards, one[1], f"gpu: {name} is read as {cards}x{one[1]}"
     if several is not None:
         return *several, f"gpu: {name} is a machine with {several[0]}x{several[1]}"
     service = next((word for word in SERVICE_WORDS if text.startswith(f"{word} ")), None)
