@@ -45,6 +45,11 @@ KNOWN = {
     "MI455X": ("mi455x", 432),
     "Rubin": ("rubin", 288),
     "TPU v7": ("tpu-v7x", 192),
+    "Tesla V100-DGXS-32GB": ("v100-dgxs-32gb", 32),
+    "Tesla V100-FHHL-16GB": ("v100-fhhl-16gb", 16),
+    "Tesla V100-SXM2-32GB-LS": ("v100-sxm2-32gb", 32),
+    "RX 6800S": ("rx6800s", 8),
+    "Radeon RX 7700S": ("rx7700s", 8),
     "Ironwood": ("tpu-v7x", 192),
 }
 SHARED = (
@@ -67,6 +72,14 @@ REFUSED = {
     "Tenstorrent n300": ("Tenstorrent Wormhole n300", "tt-inference-server", "2xcustom:12GB"),
     "Blackhole p150a": ("Tenstorrent Blackhole", "tt-inference-server", None),
     "MTT S80": ("Moore Threads card", "MUSA", None),
+    "TPU v3-8": ("Google TPU of an older version", "JAX", None),
+    "寒武纪 MLU370": ("Cambricon card", "vllm-mlu", None),
+    "RBLN-CA25": ("Rebellions ATOM or REBEL", "vllm-rbln", None),
+    "Qualcomm Cloud AI 100 Ultra": ("Qualcomm Cloud AI 100", "Cloud AI SDK", None),
+    "Intel(R) AI Boost": ("NPU of a processor", "OpenVINO", None),
+    "Hailo-10H": ("Hailo chip", "Hailo-10H", None),
+    "RK3588": ("Rockchip NPU", "RKLLM", None),
+    "EPYC 9654": ("processor alone", "llama.cpp on the processor", None),
 }
 
 
@@ -147,9 +160,27 @@ def test_gb10_has_what_programs_of_2026_print(catalogue: Catalogue) -> None:
     assert catalogue.gpu("gb10").usable_readings["linux"] / GIB == pytest.approx(121.63, abs=0.01)
 
 
+@pytest.mark.parametrize("name", ["RTX 5080 Super", "5070 Ti Super 24GB", "M5 Ultra 512GB", "Arc B770"])
+def test_a_gpu_that_no_page_announces_is_refused(catalogue: Catalogue, name: str) -> None:
+    with pytest.raises(UnknownGpu, match="was announced on no page that was found"):
+        catalogue.gpu(name)
+
+
 @pytest.mark.parametrize("name", ["MI440X", "Rubin CPX", "Arc B370", "Intel Arc Pro B65"])
 def test_a_gpu_that_no_page_describes_is_refused_with_the_reason(catalogue: Catalogue, name: str) -> None:
     with pytest.raises(UnknownGpu, match="no page was found that states the memory of the") as refused:
         catalogue.gpu(name)
 
     assert refused.value.hint == "ask with its size and bandwidth, as -g custom:24GiB@1008GB/s"
+
+
+def test_a_machine_without_memory_of_its_own_has_what_it_is_given(catalogue: Catalogue) -> None:
+    with pytest.raises(UnknownMemory):
+        catalogue.gpus("Ryzen 7 7840HS")
+
+    assert [gpu.memory_bytes for gpu in catalogue.gpus("2x Ryzen 7 7840HS", 16 * GIB)] == [16 * GIB] * 2
+
+
+def test_rx_9060_has_the_rate_of_its_maker(catalogue: Catalogue) -> None:
+    # hwlegend.tech and techydb.com: 18 Gbit/s on 128 bits; TechPowerUp's clock makes 20.1 of it
+    assert catalogue.gpu("RX 9060").bandwidth_bytes_per_second == 128 // 8 * 18 * 10**9

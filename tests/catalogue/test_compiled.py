@@ -132,7 +132,7 @@ def test_drivers_and_pci_ids_lead_back(catalogue: Catalogue) -> None:
 def test_rows_agree_with_entries(catalogue: Catalogue) -> None:
     rows = catalogue.gpu_rows()
 
-    assert len({row.id for row in rows}) == len(rows) == 547
+    assert len({row.id for row in rows}) == len(rows) == 560
     for row in rows:
         facts = catalogue.gpu_facts(row.id)
         assert (facts["id"], facts["memory_mib"], facts["vram_gb"]) == (row.id, row.memory_mib, row.vram_gb)

@@ -33,6 +33,29 @@ MEANT = {
     "NVIDIA-A10G-SHARED": "a10g",
     "NVIDIA A40-48Q": "a40",
     "GRID T4-16Q": "t4",
+    "Device 0: AMD Radeon RX 7900 XTX, gfx1100 (0x1100), VMM: no, Wave Size: 32": "rx7900xtx",
+    "AMD Instinct MI100 (gfx908:sramecc+:xnack-)": "mi100",
+    "ggml_vulkan: 0 = Intel(R) Arc(tm) B580 Graphics (BMG G21) (Intel open-source Mesa driver) | warp size: 32": "arcb580",
+    "[level_zero:gpu:0] Intel(R) oneAPI Unified Runtime over Level-Zero, Intel(R) Arc(TM) B580 Graphics 20.1.0": "arcb580",
+    "SYCL0: Intel(R) Arc(TM) Pro B60 Graphics (23256 MiB, 22000 MiB free)": "arcprob60",
+    "Device: cuda:0 NVIDIA GeForce RTX 4090 : native": "rtx4090",
+    "nvidia.com/gpu.product=NVIDIA-H100-80GB-HBM3": "h100-sxm",
+    # memory that a program printed tells cards of one name apart
+    "NVIDIA GeForce RTX 4060 Ti (16379 MiB, 15221 MiB free)": "rtx4060ti-16gb",
+    "NVIDIA GeForce RTX 3080, 10240 MiB": "rtx3080-10gb",
+    "NVIDIA T4 (15360 MiB)": "t4",
+    "NVIDIA GeForce GTX 1060 6GB (6063 MiB)": "gtx1060-6gb",
+    "Metal: Apple M2 Ultra (147456 MiB, 147455 MiB free)": "m2-ultra-192gb",
+    "Apple M3 Max (98304 MiB)": "m3-max-128gb",
+    # profiles and slices of a whole card, and cards that NVIDIA marks in profiles
+    "GRID A100D-80C": "a100-pcie-80gb",
+    "A30 MIG 4g.24gb": "a30",
+    "MIG 7g.80gb on H100": "h100-sxm",
+    "NVIDIA RTX 5000 Ada Generation Embedded GPU": "rtx5000ada-laptop",
+    "NVIDIA A800 40GB Active": "a800-pcie-40gb",
+    # words in another order
+    "RTX 4000 Ada SFF": "rtx4000sffada",
+    "RTX 6000 Pro Max-Q": "rtxpro6000maxq",
     # Max-Q with figures of its own, and without
     "NVIDIA GeForce RTX 2070 with Max-Q Design": "rtx2070maxq",
     "GTX 1070 with Max-Q Design": "gtx1070maxq",
@@ -47,6 +70,9 @@ MEANT = {
     "2080Ti魔改22G": "rtx2080ti-22gb",
 }
 SEVERAL = {
+    "AMD Instinct MI250X / MI250": ["mi250", "mi250x"],
+    "Krackan [Radeon 840M / 860M Graphics]": ["radeon-840m", "radeon-860m"],
+    "Lunar Lake [Intel Arc Graphics 130V / 140V]": ["arc130v", "arc140v"],
     "Navi 22 [Radeon RX 6700/6700 XT/6750 XT / 6800M]": ["rx6700", "rx6700xt", "rx6750xt", "rx6800m"],
     "AMD Instinct MI50/MI60 (RADV VEGA20)": ["mi50-16gb", "mi50-32gb", "mi60"],
     "GeForec RTX 3060": ["rtx3060-8gb", "rtx3060-12gb"],
@@ -63,6 +89,13 @@ SHARED = (
 REFUSED = {
     "NVIDIA-A100-SXM4-80GB-MIG-3g.40gb": "is a part of a card, with 40 GB",
     "NVIDIA RTX A4000-8Q": "is a part of a card, with 8 GB",
+    "NVIDIA A100-SXM4-40GB MIG 3g.20gb": "is a part of a card, with 20 GB",
+    "MIG 1g.24gb+me": "is a part of a card, with 24 GB",
+    "half an A100": "is a part of a card",
+    "1/7 of an H100": "is a part of a card",
+    "Vulkan1: AMD Radeon(TM) Graphics (16180 MiB, 15371 MiB free)": "is what a driver calls the graphics of many processors",
+    "Cezanne [Radeon Vega Series / Radeon Vega Mobile Series]": "is what a driver calls the graphics of many processors",
+    "NVIDIA GeForce RTX 4060 Ti (12288 MiB)": "has 8 or 16 GB",
     "AMD Radeon Graphics (RADV PHOENIX)": "is what a driver calls the graphics of many processors",
     "Intel(R) Graphics [0x7d45]": "is what a driver calls the graphics of many processors",
     "llvmpipe (LLVM 15.0.7, 256 bits)": "software renderer is no GPU",

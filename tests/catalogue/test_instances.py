@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vramfit.catalogue.instances import AWS, AZURE, GOOGLE, GOOGLE_BY_CPUS, ORACLE, machine
+from vramfit.catalogue.instances import AWS, AZURE, GOOGLE, GOOGLE_BY_CPUS, LAMBDA, ORACLE, machine
 from vramfit.errors import UnknownGpu
 from vramfit.sources import open_catalogue
 
@@ -27,6 +27,15 @@ MACHINES = {
     "BM.GPU.H100.8": (8, "h100"),
     "VM.GPU.A10.2": (2, "a10"),
     "BM.GPU4.8": (8, "a100-sxm4-40gb"),
+    "g7e.48xlarge": (8, "rtxpro6000server"),
+    "p6e-gb200.36xlarge": (4, "gb200"),
+    "g4ad.8xlarge": (2, "v520"),
+    "Standard_ND_MI300X_v5": (8, "mi300x"),
+    "Standard_NV24ads_V710_v5": (1, "v710"),
+    "gpu_1x_gh200": (1, "gh200-96gb"),
+    "gpu_8x_b200_sxm6": (8, "b200"),
+    "BM.GPU.RTXPRO.8": (8, "rtxpro6000server"),
+    "H100-SXM-8-80G": (8, "h100 sxm 80gb"),
     # names of no machine that is known, and of cards
     "g5.7xlarge": None,
     "m5.xlarge": None,
@@ -48,7 +57,7 @@ def test_cards_of_a_machine(name: str) -> None:
 
 def test_every_card_of_the_tables_is_in_the_catalogue() -> None:
     cards = {card for card, _ in (*AWS.values(), *GOOGLE_BY_CPUS.values())}
-    cards |= {*GOOGLE.values(), *ORACLE.values(), *(card for _, card in AZURE.values())}
+    cards |= {*GOOGLE.values(), *LAMBDA.values(), *ORACLE.values(), *(card for _, card in AZURE.values())}
 
     assert cards <= {row.id for row in open_catalogue().gpu_rows()}
 
@@ -61,3 +70,16 @@ def test_a_machine_with_a_part_of_a_card_is_refused_with_its_size(name: str, siz
         machine(name)
 
     assert f"custom:{size}GB" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("g6f.xlarge", "an L4: 3 of 24 GB"),
+        ("gr6f.4xlarge", "an L4: 12 of 24 GB"),
+        ("Standard_NV8ads_V710_v5", "a Radeon Pro V710: 8 of 24 GB"),
+    ],
+)
+def test_a_machine_with_a_part_of_another_card_is_refused(name: str, part: str) -> None:
+    with pytest.raises(UnknownGpu, match=f"has a part of {part}"):
+        machine(name)

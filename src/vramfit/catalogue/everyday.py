@@ -35,8 +35,8 @@ _VARIANTS = frozenset((
 ))  # fmt: skip
 """Words behind a card's number that make it another card: never taken for a board maker's."""
 _AROUND = (
-    "gpu gpus card cards graphics vram ram memory with the a an my of each desktop silicon unified nvlink sli colab kaggle runpod"
-    " air gddr5 gddr6 gddr6x gddr7 hbm hbm2 hbm2e hbm3 hbm3e lpddr5 lpddr5x"
+    "gpu gpus card cards graphics vram ram memory with the a an my of each desktop silicon unified nvlink sli colab runpod"
+    " air gddr5 gddr6 gddr6x gddr7 hbm hbm2 hbm2e hbm3 hbm3e lpddr5 lpddr5x modal vast vast.ai modded free total cpu"
 )
 ADDED = frozenset(f"{_TRADE} {_AROUND}".split())
 """Words beside a card's name that say who built it or has it, what memory it has, or that it is a card."""
@@ -45,7 +45,10 @@ _INCHES = ("13", "14", "15", "16", "24", "inch")
 """Words for the size of a Mac's screen."""
 _FORMS = frozenset(("pcie", "sxm", "sxm2", "sxm3", "sxm4", "sxm5", "nvl", "oam"))
 """Form factors, as ids of cards have them."""
-_UNITS = ("gigabytes", "gigabyte", "gigs", "gig", "gib", "gb", "g")
+_UNITS = ("mib", "gigabytes", "gigabyte", "gigs", "gig", "gib", "gb", "g")
+_MIB = 1024
+_PRINTED_SHARE = 0.92
+"""Least share of a card's marketed size that programs print in MiB: a sixteenth is kept for check bits."""
 _LAPTOPS = ("laptop", "mobile", "notebook")
 """Words that may stand before a card's name; in the catalogue they stand behind it."""
 _AS_SOLD = ("cmp170hx-8gb",)
@@ -72,7 +75,7 @@ def counted(name: str) -> tuple[int, str] | tuple[int, str, str] | None:
     count = COUNTS.get(first.lower().strip("()"))
     if count is not None and others and others[0].lower() not in _UNITS:
         return count, " ".join(others)
-    if name[-1:] in "sS" and name[-2:-1].isdecimal():
+    if name[-1:] == "s" and (name[-2:-1].isdecimal() or name[-2:-1].isupper()):
         return 1, name[:-1]
     last = others[-1].lower() if others else ""
     times = last.strip("()x×*") if last.startswith("(") else last  # ``3090 (x2)``
@@ -98,7 +101,7 @@ def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[i
     """
     found = look_up(normalise(name))
     if not found:
-        words, size = _parted(name)
+        words, size, printed = _parted(name)
         if size and not words:
             raise UnknownGpu(
                 f'"{name}" is a size and no GPU',
@@ -106,7 +109,9 @@ def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[i
             )
         found = look_up(normalise(" ".join(words)))
         if size and found:
-            fitting = tuple([number for number in found if facts(number).get("vram_gb") == size])
+            fitting = tuple([number for number in found if _has(facts(number), size, printed)])
+            if not fitting and not any(facts(number).get("vram_gb") for number in found):
+                fitting = found  # the host's memory, which ``--ram`` states
             if not fitting:
                 known = sorted({f"{facts(number).get('vram_gb') or 0:g}" for number in found}, key=float)
                 raise UnknownGpu(
@@ -128,28 +133,42 @@ def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[i
     return _commonest(name, found, facts) or found
 
 
-def _parted(name: str) -> tuple[list[str], float]:
-    """Words of a card's own name, and the GB that are written beside it, 0 for none."""
+def _has(facts: Mapping[str, Any], size: float, printed: bool) -> bool:
+    """Return True for a card that is sold with a size in GB, or of which programs print it, in MiB.
+
+    Programs print what Metal lets them have of a Mac's memory, and of a card what is left beside its check bits.
+    """
+    whole: float = facts.get("vram_gb") or 0
+    if not printed:
+        return size == whole
+    if facts["vendor"] != "apple":
+        return _PRINTED_SHARE * whole < size <= whole
+    known = (facts["usable_mib"].get("macos"), facts.get("usable", {}).get("macos_older_mib"))
+    return any(mib and abs(mib / _MIB / size - 1) < _SAME_MEMORY for mib in known)
+
+
+def _parted(name: str) -> tuple[list[str], float, bool]:
+    """Words of a card's own name, the GB that are written beside it, 0 for none, and whether they were printed in MiB."""
     text = name.lower()
-    inches: tuple[str, ...] = ()
+    around: tuple[str, ...] = ()
     for phrase in _MAC_WORDS:
         if phrase in text:
-            text, inches = text.replace(phrase, " "), _INCHES
-    for sign in "()[]_/-":
+            text, around = text.replace(phrase, " "), _INCHES
+    for sign in '()[]_/-,"':
         text = text.replace(sign, " ")
     words: list[str] = []
-    size = 0.0
-    parts = text.split()
-    for place, part in enumerate(parts):
+    size, printed = 0.0, False
+    for part in text.split():
         unit = next((unit for unit in _UNITS if part.endswith(unit)), "")
         digits = part.removesuffix(unit)
-        if not digits and place and _is_number(parts[place - 1]):
-            size = float(words.pop())
-        elif unit and _is_number(digits):
-            size = float(digits)
-        elif part not in ADDED and part not in inches:
+        stated = words.pop() if not digits and words and _is_number(words[-1]) else digits
+        if unit and _is_number(stated):
+            if not size:
+                printed = unit == "mib"
+                size = float(stated) / (_MIB if printed else 1)
+        elif part not in ADDED and part not in around:
             words.append(part)
-    return sorted(words, key=lambda word: word in _LAPTOPS), size
+    return sorted(words, key=lambda word: word in _LAPTOPS), size, printed
 
 
 def _is_number(text: str) -> bool:

@@ -4,8 +4,9 @@ Cards and counts are those of the providers' own tables: docs.aws.amazon.com/ec2
 computing), cloud.google.com/compute/docs/gpus, learn.microsoft.com/azure/virtual-machines/sizes/gpu-accelerated; the names of
 Lambda and Oracle state card and count themselves (lambda.ai ``gpu_8x_h100_sxm5``, Oracle ``BM.GPU.H100.8``). The counts of
 g4dn, g5 and g5g were compared with kubernetes/autoscaler 01c0d41 ``cluster-autoscaler/cloudprovider/aws/ec2_instance_types.go``,
-those of p3, p3dn, p4d, p4de and p5 with aws/sagemaker-python-sdk's table of the memory of its instances; the rest were written
-down from memory of these tables in November 2026.
+those of p3, p3dn, p4d, p4de and p5 with aws/sagemaker-python-sdk's table of the memory of its instances, and all families of
+Amazon's with tsaol/aws-gpu 77fcd9fe ``data`` (instances.vantage.sh, 2026-01-21); Azure's with gpuhunt 0.1.34 ``azure.py``
+where it has them; the rest were written down from memory of these tables in November 2026.
 """
 
 from __future__ import annotations
@@ -29,14 +30,29 @@ AWS = {
     "p5en": ("h200", _WHOLE),
     "p6-b200": ("b200", _WHOLE),
     "p6-b300": ("b300", _WHOLE),
+    "p6e-gb200": ("gb200", {"36xlarge": 4}),
+    "p2": ("k80", {"xlarge": 1, "8xlarge": 8, "16xlarge": 16}),
+    "g3": ("m60", {"4xlarge": 1, "8xlarge": 2, "16xlarge": 4}),
+    "g3s": ("m60", {"xlarge": 1}),
+    "g4ad": ("v520", {"xlarge": 1, "2xlarge": 1, "4xlarge": 1, "8xlarge": 2, "16xlarge": 4}),
+    "dl1": ("gaudi1", {"24xlarge": 8}),
     "g4dn": ("t4", {**_ONE_EACH, "12xlarge": 4, "metal": 8}),
     "g5": ("a10g", _SIZES),
     "g5g": ("t4g", {**_ONE_EACH, "16xlarge": 2, "metal": 2}),
     "g6": ("l4", _SIZES),
     "gr6": ("l4", {"4xlarge": 1, "8xlarge": 1}),
     "g6e": ("l40s", _SIZES),
+    "g7e": (
+        "rtxpro6000server",
+        {"2xlarge": 1, "4xlarge": 1, "8xlarge": 1, "12xlarge": 2, "24xlarge": 4, "48xlarge": 8},
+    ),
 }
 """Card of a family of Amazon's, and the number of cards by size."""
+AWS_PARTS = {
+    "g6f": {"large": 3, "xlarge": 3, "2xlarge": 6, "4xlarge": 12},
+    "gr6f": {"4xlarge": 12},
+}
+"""Types of Amazon's that have a part of an L4, and its share in GiB of 24 (an eighth, a quarter, a half)."""
 
 GOOGLE = {
     "a2-highgpu": "a100-sxm4-40gb",
@@ -66,13 +82,28 @@ AZURE = {
     "nd96asr_v4": (8, "a100-sxm4-40gb"), "nd96amsr_a100_v4": (8, "a100-sxm4-80gb"),
     "nc40ads_h100_v5": (1, "h100-nvl"), "nc80adis_h100_v5": (2, "h100-nvl"), "nd96isr_h100_v5": (8, "h100-sxm"),
     "nd96isr_h200_v5": (8, "h200"), "nd96isr_mi300x_v5": (8, "mi300x"),
+    "nd_mi300x_v5": (8, "mi300x"), "nd_h100_v5": (8, "h100-sxm"), "nd_h200_v5": (8, "h200"),
+    "nd128isr_ndr_gb200_v6": (4, "gb200"), "nd128isr_gb300_v6": (4, "gb300"),
+    "nc8ads_a10_v4": (1, "a10"), "nc16ads_a10_v4": (1, "a10"), "nc32ads_a10_v4": (2, "a10"),
+    "ng32ads_v620_v1": (1, "v620"), "ng32adms_v620_v1": (1, "v620"),
+    "nv24ads_v710_v5": (1, "v710"), "nv28adms_v710_v5": (1, "v710"),
 }  # fmt: skip
 """Number of cards, and the card, of Azure's types."""
 PARTS_OF_A10 = {"nv6ads_a10_v5": 6, "nv12ads_a10_v5": 3, "nv18ads_a10_v5": 2}
 """Types of Azure's that have a part of an A10, and how many of them share the card."""
 A10_GIB = 24
+PARTS_OF_V710 = {"nv4ads_v710_v5": 4, "nv8ads_v710_v5": 8, "nv12ads_v710_v5": 12}
+"""Types of Azure's that have a part of a Radeon Pro V710, and its share in GiB of 24 that the series offers."""
 
-ORACLE = {"gpu2": "p100-sxm2-16gb", "gpu3": "v100-sxm2-16gb", "gpu4": "a100-sxm4-40gb", "a100-v2": "a100-sxm4-80gb"}
+LAMBDA = {
+    "gh200": "gh200-96gb", "rtx6000": "quadrortx6000", "a100_sxm4": "a100-sxm4-40gb", "a100": "a100-pcie-40gb",
+    "b200_sxm6": "b200", "v100": "v100-sxm2-16gb", "a100_80gb_sxm4": "a100-sxm4-80gb",
+}  # fmt: skip
+"""Card of Lambda's types that do not state it in full (gpuhunt 0.1.34 ``lambdalabs.py``; lambda.ai instances)."""
+ORACLE = {
+    "rtxpro": "rtxpro6000server",
+    "gpu2": "p100-sxm2-16gb", "gpu3": "v100-sxm2-16gb", "gpu4": "a100-sxm4-40gb", "a100-v2": "a100-sxm4-80gb",
+}  # fmt: skip
 """Card of Oracle's series that are not called like their card, or not in full."""
 
 
@@ -90,7 +121,22 @@ def machine(name: str) -> tuple[int, str] | None:
             f"{name} has a part of an A10: {share} of {A10_GIB} GB",
             f"ask for that part: custom:{share}GB, or for a machine with a whole card: Standard_NV36ads_A10_v5",
         )
-    return AZURE.get(text) or _amazon(text) or _google(text) or _counted(text)
+    family, _, size = text.partition(".")
+    for cloud, part in (
+        ("an L4", AWS_PARTS.get(family, {}).get(size)),
+        ("a Radeon Pro V710", PARTS_OF_V710.get(text)),
+    ):
+        if part is not None:
+            raise UnknownGpu(
+                f"{name} has a part of {cloud}: {part} of {A10_GIB} GB",
+                f"ask for that part: custom:{part}GB, or for a type with a whole card",
+            )
+    found = AZURE.get(text) or _amazon(text) or _google(text) or _counted(text)
+    if found is not None or text.count(" ") > 1:
+        return found
+    from vramfit.catalogue.instance_forms import of_form
+
+    return next(of_form(text), None)
 
 
 def _amazon(text: str) -> tuple[int, str] | None:
@@ -112,7 +158,7 @@ def _counted(text: str) -> tuple[int, str] | None:
     """Count and card of a type that states both: ``gpu_8x_h100_sxm5`` of Lambda's, ``bm.gpu.h100.8`` of Oracle's."""
     count, times, card = text.removeprefix("gpu_").partition("x_")
     if text.startswith("gpu_") and times and _is_count(count):
-        return int(count), card.replace("_", " ")
+        return int(count), LAMBDA.get(card, card.replace("_", " "))
     kind, dot, rest = text.partition(".")
     series, _, count = rest.rpartition(".")
     if kind not in ("bm", "vm") or not dot or not series.startswith("gpu") or not _is_count(count):

@@ -128,14 +128,17 @@ def _is_count(text: str) -> bool:
 def _counted_behind(text: str) -> tuple[int, str]:
     """Count and name where the count stands behind the name; 1 and the text where none does.
 
-    What stands before the sign has a digit, so that ``RTX40`` is a name.
+    What stands before the sign has a digit, so that ``RTX40`` is a name. A colon has no blank beside it: one that has
+    stands between a fact and its name, as ``warp size: 32`` in what llama.cpp prints.
     """
     cut = len(text)
     while cut and text[cut - 1] in _DIGITS:
         cut -= 1
     before = text[:cut].rstrip()
     known = before[:-1].rstrip()
-    if before[-1:] not in (*_TIMES, ":") or not _is_count(text[cut:]) or text.lower().startswith(CUSTOM_PREFIX):
+    blank = before != text[:cut] or known != before[:-1]
+    signs = _TIMES if blank else (*_TIMES, ":")
+    if before[-1:] not in signs or not _is_count(text[cut:]) or text.lower().startswith(CUSTOM_PREFIX):
         return 1, text
     if before.lower().endswith(_ENDING):
         return 1, text

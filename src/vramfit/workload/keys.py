@@ -224,36 +224,10 @@ def parse_value(key: Key, raw: Any) -> Any:
     return parse(key, raw)
 
 
-def _joined(text: str) -> str:
-    """Text without a plus that ends a word (``Ryzen AI Max+ 395``); one behind a digit divides (``4090+ 3090``)."""
-    return "".join(
-        [
-            sign
-            for at, sign in enumerate(text)
-            if not (sign == "+" and text[at - 1 : at].isalpha() and text[at + 1 : at + 2].isspace())
-        ]
-    )
-
-
-_BETWEEN = (" and ", " & ", " plus ", " / ")
-"""Words and signs that people write between values of a list."""
-
-
 def _divided(key: Key, raw: Any) -> list[Any]:
-    """Texts between the separators of a text; what is no text, or has no separator, as it is."""
-    if isinstance(raw, str):
-        for word in _BETWEEN:
-            raw = raw.replace(word, key.separator[0])
-        raw = _joined(raw)
-    if not isinstance(raw, str) or not any(sign in raw for sign in key.separator):
-        return [str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw]
-    for sign in key.separator[1:]:
-        raw = raw.replace(sign, key.separator[0])
-    parts: list[Any] = []
-    for part in raw.split(key.separator[0]):
-        size = part.strip().lower().rstrip(")")
-        if parts and size.endswith("gb") and size.removesuffix("gb").strip().isdecimal():
-            parts[-1] += f" {part.strip()}"  # ``M4 Max, 128GB``, ``MacBook Pro (M4 Max, 64 GB)``
-        else:
-            parts.append(part.strip())
-    return parts
+    """Texts between the separators of a text; a single word, and what is no text, as it is."""
+    if isinstance(raw, str) and not any(sign in raw for sign in (" ", *key.separator)):
+        return [raw]
+    from vramfit.workload.divided import divided
+
+    return divided(raw, key.separator)
