@@ -64,6 +64,8 @@ def _activations(job: Job[Traits, PipelineKeys], size: int, ledger: Ledger) -> N
     images = job.workload.parallel
     tokens = tokens_of(job)
     scores = SCORES * scores_bytes(job, tokens)
+    if not size:
+        return
     if size == denoising(job)[1]:
         ledger.add(
             "compute", "gpu0", "activations of the denoiser", "tokens × width × 2 × results × images + scores", size, TOKENS,
