@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vramfit.engines.diffusers.estimate import Traits
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.terms import Ledger
+    from vramfit.workload.keys import Request
     from vramfit.hardware import Gpu
     from vramfit.launch.words import Process
     from vramfit.model import Model
@@ -42,6 +43,10 @@ class Diffusers(Engine["Traits", PipelineKeys]):
     (huggingface/diffusers issue 10653 and pull request 9213)."""
     runtime_formula = "CUDA context of a PyTorch process and cuBLAS workspaces"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm; CUDABlas.cpp"
+
+    def sees(self, request: Request, model: Model) -> bool:
+        """Return True for a pipeline of which an edit of images is asked; without ``images`` there is none."""
+        return "images" in request and bool(model.components)
 
     def meant_by(self, word: str, model: Model) -> str:
         """Name of the scheme that a word means: 16 bits are BF16 unless the model was released in FP16."""

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 PATCH = 16
 """Pixels of a side of the patch that is a denoiser's token: eight by the VAE, two by the patches (FLUX, SD3, Wan)."""
+REFERENCE_TOKENS = 64 * 64
+"""Tokens of a reference image, whose area edits bring to 1024 x 1024 whatever they make (diffusers 0.42.1
+``pipelines/qwenimage/pipeline_qwenimage_edit_plus.py`` ``VAE_IMAGE_SIZE``, ``flux/pipeline_flux_kontext.py``
+``PREFERRED_KONTEXT_RESOLUTIONS``, ``flux2/pipeline_flux2.py``)."""
 FRAMES_A_TOKEN = 4
 """Frames that a video's VAE joins into one (AutoencoderKLWan, AutoencoderKLHunyuanVideo)."""
 TENSORS, TENSORS_LOW, TENSORS_HIGH = 20, 8, 50
@@ -72,7 +76,10 @@ STAYS = (
     "bitsandbytes moves no component of 8 bits, which stays on the GPU in every turn, so that this takes no less than 16 bits"
     " in turn: FLUX.1 reserves 23.4 GiB and 23.3 (diffusers-quantization-benchmarks); torchao-int8 and fp8 take turns"
 )
-LOADED = "bitsandbytes quantizes on the GPU, where all that it quantizes is together before components take turns"
+LOADED = (
+    "bitsandbytes quantizes on the GPU, where all that it quantizes is together before components take turns, unless it is"
+    ' loaded with device_map="cpu"'
+)
 QUANTIZED = ("int8", "nf4")
 """Forms of the text encoders that bitsandbytes makes."""
 SEQUENTIAL = "bitsandbytes does not run layer by layer from RAM (huggingface/diffusers issue 10800)"
@@ -123,8 +130,8 @@ def estimate(job: Job[Traits, PipelineKeys], usual_offload: str, fixed: tuple[st
     kept = 1 - LESS_OF_MIX if job.scheme.id.endswith("_K_M") else least_share(job)
     low = max([round(min(turn.weights_bytes, denoiser) * kept) + turn.low_bytes for turn in found])
     high = max([turn.weights_bytes + turn.high_bytes for turn in (*found, *unfitted)])
-    if "bitsandbytes" in _families(job):
-        high += held_wider(job)
+    if "bitsandbytes" in _families(job) and fixed:
+        high = max(high, quantized_bytes(job, on_gpu)) + held_wider(job)
     gpu = DeviceMemory("gpu0", largest.weights_bytes, 0, largest.expected_bytes, 0, low, high, largest.weights_bytes)
     waiting = sum(sizes.values()) - largest.weights_bytes
     host = NOTHING if not waiting else DeviceMemory("host", waiting, 0, 0, 0, waiting, waiting)
@@ -151,6 +158,8 @@ def _notes(job: Job[Traits, PipelineKeys], offload: str, fixed: tuple[str, ...])
     made = f"{width}x{height}" + (f" and {frames} frames" if frames > 1 else "")
     count = "one" if job.workload.parallel == 1 else f"{job.workload.parallel:,}"
     notes = [f"activations are those of {made}, {count} at a time; output_size, frames and parallel state others"]
+    if job.workload.images:
+        notes.append(f"each reference image adds {REFERENCE_TOKENS:,} tokens to those of what is made")
     if tiled(job):
         notes.append("the VAE decodes in tiles (vae.enable_tiling)")
     if offload != "none" and {job.scheme.id, job.keys.text_encoder} & {*fixed}:
@@ -225,21 +234,18 @@ def turns(
     if offload == "none":
         weights = dict.fromkeys(largest, sum(sizes.values()))
     reading = max([size for name, size in sizes.items() if is_text_encoder(name)], default=0)
-    loaded = quantized_bytes(job, sizes) if fixed else 0
     return (
         Turn(weights["text"], 0, round(READING * reading), round(READING_HIGH * reading)),
         Turn(weights["denoiser"], *denoising(job)),
         Turn(weights["vae"], *decoding(job)),
-        # bitsandbytes quantizes on the GPU while it loads, before any mode of offloading is turned on.
-        Turn(loaded, 0, 0, round(READING_HIGH * reading) if loaded else 0),
     )
 
 
 def quantized_bytes(job: Job[Traits, PipelineKeys], sizes: dict[str, int]) -> int:
-    """Bytes of the components that bitsandbytes quantizes.
+    """Bytes of the components that bitsandbytes quantizes, which it does on the GPU.
 
-    They are on the GPU together once they are loaded: FLUX.1 and T5 in NF4 take 12.38 GiB then, with components in turn,
-    and no more later (huggingface.co/datasets/derekl35/diffusers-quantization-benchmarks).
+    They are there together until components take turns, unless a script loads them into RAM: FLUX.1 and T5 in NF4 take
+    12.38 GiB then, and no more later (huggingface.co/datasets/derekl35/diffusers-quantization-benchmarks).
     """
     return sum(
         [size for name, size in sizes.items()
@@ -262,9 +268,10 @@ def output_of(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
 
 
 def tokens_of(job: Job[Traits, PipelineKeys]) -> int:
-    """Tokens that the denoiser has of an image or a video."""
+    """Tokens that the denoiser has of an image or a video, and of reference images beside it."""
     width, height, frames = output_of(job)
-    return (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
+    made = (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
+    return made + job.workload.images * REFERENCE_TOKENS
 
 
 def denoising(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
