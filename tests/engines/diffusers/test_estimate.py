@@ -90,7 +90,10 @@ def test_weights_and_activations_of_the_largest_turn(
         (2500 * 2048 * 1024, {"output_size": "2048x1024"}),
         # Reference images beside what is made, of 64 x 64 tokens each, whatever is made.
         (20 * 2 * 6144 * 3 * 64 * 64, {"images": 2, "component_offload": "model"}),
-        (20 * 2 * 3072 * (32 * 32 + 64 * 64), {"images": 1, "component_offload": "model", "model": "qwen-image", "output_size": "512x512"}),
+        (
+            20 * 2 * 3072 * (32 * 32 + 64 * 64),
+            {"images": 1, "component_offload": "model", "model": "qwen-image", "output_size": "512x512"},
+        ),
         # Several images at once.
         (4 * DECODED, {"parallel": 4}),
         # A video is decoded a few frames at a time, in 32 bits for Wan, and its step has all of them, four in a token.
@@ -356,7 +359,10 @@ def test_what_bitsandbytes_quantizes_may_be_together_on_the_gpu_once_it_is_loade
 def test_eight_bits_of_bitsandbytes_do_not_take_turns() -> None:
     """INT8 takes no less than BF16 where components take turns, as was measured, and the answer says so."""
     asked: dict[str, Any] = {"model": "flux.1-dev", "component_offload": "model", "gpu": "h100-sxm"}
-    int8, fp8 = estimated(**asked, quant="int8", text_encoder="int8"), estimated(**asked, quant="fp8", text_encoder="fp8")
+    int8, fp8 = (
+        estimated(**asked, quant="int8", text_encoder="int8"),
+        estimated(**asked, quant="fp8", text_encoder="fp8"),
+    )
 
     assert int8.gpus[0].total_bytes > fp8.gpus[0].total_bytes
     assert any(note.startswith("bitsandbytes moves no component of 8 bits") for note in int8.assumptions)
@@ -368,7 +374,9 @@ def test_eight_bits_of_bitsandbytes_do_not_take_turns() -> None:
 )
 def test_a_cast_leaves_modulations_in_16_bits(model: str, kept: float | None) -> None:
     """Modules called ``norm`` are not cast by diffusers; a file of ComfyUI's has all in 8 bits."""
-    cast, read = (estimated(model=model, quant="fp8", engine=name, gpu="h200", component_offload="none") for name in ENGINES)
+    cast, read = (
+        estimated(model=model, quant="fp8", engine=name, gpu="h200", component_offload="none") for name in ENGINES
+    )
     (denoiser,) = [one.parameters for one in open_catalogue().model(model).components if one.name == "transformer"]
     shares = 0.01 if kept is None else kept
 

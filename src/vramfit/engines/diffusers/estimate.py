@@ -131,7 +131,7 @@ def estimate(job: Job[Traits, PipelineKeys], usual_offload: str, fixed: tuple[st
     low = max([round(min(turn.weights_bytes, denoiser) * kept) + turn.low_bytes for turn in found])
     high = max([turn.weights_bytes + turn.high_bytes for turn in (*found, *unfitted)])
     if "bitsandbytes" in _families(job) and fixed:
-        high = max(high, quantized_bytes(job, on_gpu)) + held_wider(job)
+        high = max(high, quantized_bytes(job, on_gpu)) + wider_bytes(job)
     gpu = DeviceMemory("gpu0", largest.weights_bytes, 0, largest.expected_bytes, 0, low, high, largest.weights_bytes)
     waiting = sum(sizes.values()) - largest.weights_bytes
     host = NOTHING if not waiting else DeviceMemory("host", waiting, 0, 0, 0, waiting, waiting)
@@ -194,7 +194,7 @@ def least_share(job: Job[Traits, PipelineKeys]) -> float:
     return 1 / (1 + max(shares, default=0)) if job.traits.quantizes and job.scheme.family == "fp8" else 1
 
 
-def held_wider(job: Job[Traits, PipelineKeys]) -> int:
+def wider_bytes(job: Job[Traits, PipelineKeys]) -> int:
     """Bytes by which matrices that bitsandbytes leaves out of the text encoders are larger in 32 bits than in 16."""
     encoders = [one for one in job.model.components if is_text_encoder(one.name)]
     return sum([2 * unconverted_of(one.architecture) for one in encoders]) if job.keys.text_encoder in QUANTIZED else 0
