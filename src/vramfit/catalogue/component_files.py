@@ -17,8 +17,8 @@ SCHEMES = {
 }  # fmt: skip
 """Schemes by the words that files name them by."""
 PACKAGING = frozenset((
-    "e4m3fn", "e4m3", "e5m2", "scaled", "mixed", "pruned", "emaonly", "ema", "0.9vae", "vae", "lightning", "4steps", "8steps", "v1",
-    "v1.0", "v2", "v2.0", "transformer",
+    "e4m3fn", "e4m3", "e5m2", "scaled", "mixed", "pruned", "emaonly", "ema", "0.9vae", "vae", "lightning", "4steps", "8steps",
+    "v1", "v1.0", "v2", "v2.0", "transformer",
 ))  # fmt: skip
 """Words behind a model's name that state no scheme, or that of the file's own form."""
 RANKS = ("r16", "r32", "r64", "r128")
