@@ -72,7 +72,7 @@ PARTLY = (
     "the running component is not whole on the GPU: ComfyUI leaves what does not fit in RAM and copies it at every step"
     " (Comfy-Org/ComfyUI comfy/model_management.py load_models_gpu)"
 )
-HELD = (
+SMART = (
     "a monitor may show more: ComfyUI leaves components on the GPU until another needs the room, up to {} of weights here"
     " (Comfy-Org/ComfyUI comfy/model_management.py free_memory)"
 )
@@ -161,7 +161,7 @@ def estimate(job: Job[Traits, PipelineKeys], usual_offload: str, fixed: tuple[st
     if found != unfitted:
         notes.append(PARTLY)
     elif offload == "partial" and sum(on_gpu.values()) > largest.weights_bytes:
-        notes.append(HELD.format(gib(min(sum(on_gpu.values()), job.traits.room_bytes))))
+        notes.append(SMART.format(gib(min(sum(on_gpu.values()), job.traits.room_bytes))))
     idle = tuple(range(1, job.gpu_count))
     gpus = (gpu, *[DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in idle])
     stored = sum([row.total_bytes for row in job.checkpoint.stored])
