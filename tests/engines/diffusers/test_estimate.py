@@ -416,3 +416,16 @@ def test_comfyui_names_what_a_monitor_may_show() -> None:
     assert len(found) == 1
     assert "up to 20.45 GiB of weights" in found[0]
     assert not [note for note in estimated(engine="comfyui").assumptions if "a monitor" in note]
+
+
+@pytest.mark.parametrize(
+    ("kept", "request_"),
+    [(20 * 2 * 2432 * 4096, {}), (0, {"component_offload": "sequential"}), (0, {"component_offload": "group"})],
+)
+def test_blocks_of_a_step_stay_beside_the_decoding(kept: int, request_: dict[str, Any]) -> None:
+    """PyTorch keeps them where no component is moved; accelerate empties its cache between turns."""
+    (gpu,) = estimated(model="sd3.5-large", **request_).gpus
+    runtime = 747_634_688
+    weights = gpu.weights_bytes if not request_ else 2 * 83_819_683  # the VAE alone in its turn
+
+    assert gpu.high_bytes == weights + 2 * DECODED + kept + runtime
