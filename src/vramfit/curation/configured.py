@@ -84,7 +84,11 @@ def _configured(facts: Mapping[str, Any]) -> Model:
         raise ValueError(f"config: {gap}")
     vision = facts.get("vision")
     settings = facts["config"].get("quantization_config") or {}
-    released = {"expert_dtype": expert_type_of(facts["config"], settings), "weight_block": block_of(settings)}
+    stated = {
+        "expert_dtype": expert_type_of(facts["config"], settings),
+        "weight_block": block_of(settings),
+        "configured_context": configured,
+    }
     model = replace(
         read.model,
         **{field: facts[field] for field in ("id", "name", "family")},
@@ -92,7 +96,7 @@ def _configured(facts: Mapping[str, Any]) -> Model:
         dtype=facts.get("dtype") or read.model.dtype,
         context=context,
         layers=layers,
-        traits=replace(read.model.traits, **{trait: value for trait, value in released.items() if value}),
+        traits=replace(read.model.traits, **{trait: value for trait, value in stated.items() if value}),
         architecture=Architecture(None, read.model.architecture.model_type, facts.get("gguf")),
         vision=read_vision(vision) if vision else read.model.vision,
         audio=read_audio(facts["audio"]) if facts.get("audio") else None,
@@ -105,7 +109,6 @@ def _configured(facts: Mapping[str, Any]) -> Model:
         files=published_files(facts.get("files") or {}),
         caveats=caveats(facts),
         mtp_layers=facts.get("mtp_layers") or read.model.mtp_layers,
-        traits=replace(read.model.traits, configured_context=configured) if configured else read.model.traits,
     )
     if not model.context and model.layers and any(group.mixers for group in model.layers):
         raise ValueError("context: missing, the configuration does not state it")

@@ -93,13 +93,26 @@ def test_a_scheme_replaces_the_denoisers_alone() -> None:
     model = catalogue().model("flux.2-dev")
 
     def sizes(scheme: str) -> dict[str, int]:
-        return {row.tensor.name: row.total_bytes for row in checkpoint(model, SCHEMES[scheme]).stored}
+        return {row.tensor.name: row.total_bytes for row in checkpoint(model, SCHEMES[scheme], casts=True).stored}
 
     assert sizes("bf16") == {"transformer": 64_446_562_304, "text_encoder": 48_022_722_560, "vae": 168_092_230}
     assert sizes("fp32") == {name: 2 * size for name, size in sizes("bf16").items()}
     assert sizes("fp8") == {
         "transformer": round(32_223_281_152 * 8.08 / 8), "text_encoder": 48_022_722_560, "vae": 168_092_230,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "known"),
+    [("flux.1-dev", True), ("qwen-image", True), ("z-image-turbo", True), ("sana-1.6b", True), ("flux.2-dev", False),
+     ("sdxl-base", False), ("hidream-i1", False)],
+)  # fmt: skip
+def test_nunchaku_has_some_denoisers(model: str, known: bool) -> None:
+    if known:
+        assert checkpoint(catalogue().model(model), SCHEMES["svdq-int4"], casts=True).stored
+        return
+    with pytest.raises(UnsupportedScheme, match="nunchaku has no"):
+        checkpoint(catalogue().model(model), SCHEMES["svdq-int4"], casts=True)
 
 
 @pytest.mark.parametrize(
