@@ -139,6 +139,10 @@ class Engine(_Generic["V", "K"]):
 
         return derive(model, scheme)
 
+    def meant_by(self, word: str, model: Model) -> str:
+        """Name of the scheme that a word means for a model: the engine's own of a class, else the word itself."""
+        return self.scheme_of_class.get(word, word)
+
     def word_of(self, scheme: Scheme) -> str:
         """Word that asks this engine for a scheme: its id, or another name where the id is a class that means another one."""
         if self.scheme_of_class.get(scheme.id, scheme.id) == scheme.id:

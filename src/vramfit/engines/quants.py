@@ -71,7 +71,7 @@ def scheme_of(word: str, runtime: Engine[object, object], model: Model) -> Schem
             )
         raise UsageError(f"{model.id} is not read from a file", "name the quantization; see `vramfit list quants`")
     else:
-        scheme = _of_bits(word, runtime) or find_scheme(runtime.scheme_of_class.get(word, word))
+        scheme = _of_bits(word, runtime) or find_scheme(runtime.meant_by(word, model))
         if scheme.family not in runtime.families:
             scheme = _in_families(word, scheme, runtime)
     if scheme.family not in runtime.families:

@@ -49,11 +49,11 @@ def test_what_diffusers_offers() -> None:
     assert ["exceeds"] * 3 == [row["verdict"] for row in (sixteen, eight, four)]
     assert offered(sixteen) == [
         ("engine-setting", {"quant": "bf16", "component_offload": "group"}),
-        ("quantize", {"quant": "nf4", "component_offload": "model", "text_encoder": "nf4"}),
         ("quantize", {"quant": "fp8", "component_offload": "group"}),
         ("quantize", {"quant": "Q4_K_M", "component_offload": "model", "text_encoder": "nf4"}),
+        ("quantize", {"quant": "nf4", "component_offload": "model", "text_encoder": "nf4"}),
     ]
-    assert offered(eight)[0] == ("quantize", {"quant": "nf4", "component_offload": "model", "text_encoder": "nf4"})
+    assert offered(eight)[0] == ("quantize", {"quant": "Q4_K_M", "component_offload": "model", "text_encoder": "nf4"})
     assert offered(four) == [
         ("engine-setting", {"quant": "nf4", "component_offload": "model", "text_encoder": "nf4"}),
     ]  # fmt: skip

@@ -25,11 +25,11 @@ class ComfyUi(Diffusers):
 
     name = "comfyui"
     title = "ComfyUI"
-    families = ("plain", "fp8", "gguf", "nvfp4")
+    families = ("plain", "fp8", "gguf", "nvfp4", "svdquant")
     scheme_of_class = {"fp16": "bf16", "int8": "fp8", "int4": "Q4_K_M"}
     loads_in_class = {"int4": ("nvfp4",)}
     usual_offload = "partial"
-    narrow_decoder = True
+    quantizes = False
     fixed = ()
 
     def left_free(self, work: Workload) -> int:

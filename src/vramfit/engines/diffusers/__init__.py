@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vramfit.engines.diffusers.estimate import Traits
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.terms import Ledger
+    from vramfit.workload.keys import Request
     from vramfit.hardware import Gpu
     from vramfit.launch.words import Process
     from vramfit.model import Model
@@ -27,7 +28,7 @@ class Diffusers(Engine["Traits", PipelineKeys]):
 
     name = "diffusers"
     title = "diffusers"
-    families: tuple[str, ...] = ("plain", "bitsandbytes", "fp8", "gguf", "torchao", "nvfp4")
+    families: tuple[str, ...] = ("plain", "bitsandbytes", "fp8", "gguf", "torchao", "quanto", "nvfp4", "svdquant")
     scheme_of_class = {"fp16": "bf16", "int8": "int8", "int4": "nf4"}
     loads_in_class = {"int8": ("fp8",), "int4": ("Q4_K_M",)}
     cache_types = ("bf16",)
@@ -35,13 +36,21 @@ class Diffusers(Engine["Traits", PipelineKeys]):
     record = PipelineKeys
     usual_offload = "none"
     """Mode of offloading where none is asked."""
-    narrow_decoder = False
-    """True if a VAE decodes in 16 bits whatever its model card says."""
+    quantizes = True
+    """True if it quantizes what it loads; False if it reads quantized files, and decodes in 16 bits whatever a card says."""
     fixed: tuple[str, ...] = ("int8",)
     """Schemes whose components stay on the GPU whatever the mode of offloading is: bitsandbytes moves none of 8 bits
     (huggingface/diffusers issue 10653 and pull request 9213)."""
     runtime_formula = "CUDA context of a PyTorch process and cuBLAS workspaces"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm; CUDABlas.cpp"
+
+    def sees(self, request: Request, model: Model) -> bool:
+        """Return True for a pipeline of which an edit of images is asked; without ``images`` there is none."""
+        return "images" in request and bool(model.components)
+
+    def meant_by(self, word: str, model: Model) -> str:
+        """Name of the scheme that a word means: 16 bits are BF16 unless the model was released in FP16."""
+        return word if word == model.dtype == "fp16" else super().meant_by(word, model)
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Traits]:
         """Make the view of the GPUs: the first one's room and attention, and the runtime's context and workspaces."""
@@ -50,7 +59,7 @@ class Diffusers(Engine["Traits", PipelineKeys]):
 
         shares = each(runtime_share, gpus)
         room = usable_bytes(gpus[0], work.platform) - work.reserve_bytes - self.left_free(work) - shares[0].high
-        return View(Traits(max(0, room), plain_attention(gpus[0]), self.narrow_decoder), shares)
+        return View(Traits(max(0, room), plain_attention(gpus[0]), self.quantizes), shares)
 
     def left_free(self, work: Workload) -> int:
         """Bytes of the GPU that the engine leaves to others; none."""
@@ -60,7 +69,7 @@ class Diffusers(Engine["Traits", PipelineKeys]):
         """Components as they are stored: the denoiser in the scheme, the others in 16 bits."""
         from vramfit.engines.diffusers.components import checkpoint
 
-        return checkpoint(model, scheme)
+        return checkpoint(model, scheme, self.quantizes)
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise ``CannotTell`` for a model that is no pipeline.

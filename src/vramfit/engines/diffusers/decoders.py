@@ -42,7 +42,7 @@ class Decoder(Record):
     """Cost of decoding with a class of VAE."""
 
     pixel_bytes: int
-    """Bytes for each pixel of each frame that is decoded at once."""
+    """Bytes for each pixel of each frame that is decoded at once, in 16 bits."""
     frames: int = 1
     """Frames that are decoded at once; 0 for all of them."""
     high: float = 1.7
@@ -52,26 +52,34 @@ class Decoder(Record):
     ``sample_size`` of an image's)."""
     tiled: bool = False
     """True if the examples of diffusers' documentation decode in tiles."""
-    wide: bool = False
-    """True if diffusers decodes in 32 bits, where ComfyUI does in 16 (``comfy/sd.py`` ``working_dtypes``)."""
+    wide: tuple[str, ...] = ("fp32",)
+    """Schemes with which diffusers decodes in 32 bits, where ComfyUI does in 16 (``comfy/sd.py`` ``working_dtypes``); ``*`` is
+    any scheme."""
 
 
-IMAGE = Decoder(3000, tile=1024)
+WIDE = 2
+"""Elements of 32 bits take twice the bytes of 16. PixArt-Alpha and SDXL in fp32 allocate 4,320 and 4,000 bytes a pixel, and
+2,465 and 2,560 in BF16 (sayakpaul/sample-datasets ``collated_results_pixart.csv``, ``sdxl_results_patrick``)."""
+IMAGE = Decoder(2500, high=2.0, tile=1024)
 """SD3 and PixArt-Sigma in FP16 allocate 2,120 and 1,970 bytes a pixel (huggingface/blog ``quanto-diffusers.md``), FLUX.1 in BF16
-2,490 (huggingface/diffusers pull request 11682). PyTorch reserves more where there is room: 4,833 for FLUX.1 in BF16, of which
-36.17 GiB are 31.45 of weights, and 4,580 in Q8_0 (``diffusers-quantization.md``)."""
-U_NET = Decoder(6000, high=2.3, tile=1024, wide=True)
-"""Decoder of pipelines with a U-Net, in 32 bits: 10.7 GB for one image of 1280x1280 (siliconflow/onediff issue 408), 6,530 a
-pixel. SDXL in fp16 takes 21.7 GB for four images of 1024x1024 (huggingface/blog ``simple_sdxl_optimizations.md``), 3,900 a
-pixel, but still 11.47 GB for one after the other with no weights beside them. Stable Diffusion 1.5 in fp16 takes 10,000 on
-a GTX 1080 with an older PyTorch (huggingface/diffusers issue 1934)."""
+2,490 (huggingface/diffusers pull request 11682), and 2,060 for each image of 4, 8 or 16 (sayakpaul/diffusers-torchao README.md).
+PyTorch reserves more where there is room: 4,833 for FLUX.1 in BF16, of which 36.17 GiB are 31.45 of weights, and 4,580 in Q8_0
+(``diffusers-quantization.md``)."""
+U_NET = Decoder(2500, high=2.0, tile=1024, wide=("fp32", "fp16"))
+"""Decoder of pipelines with a U-Net and two text encoders, which upcast from FP16 (``force_upcast`` in diffusers 0.42.1
+``pipelines/stable_diffusion_xl``): 10.7 GB for one image of 1280x1280 (siliconflow/onediff issue 408), 6,530 bytes a pixel.
+SDXL in fp16 takes 21.7 GB for four images of 1024x1024 (huggingface/blog ``simple_sdxl_optimizations.md``), 3,400 a pixel."""
+SMALL_U_NET = Decoder(2500, high=5.5, tile=1024)
+"""Decoder of Stable Diffusion 1 and 2: 2,580 bytes a pixel in BF16 (sayakpaul/sample-datasets ``sdv15_patrick``). Stable
+Diffusion 1.5 in fp16 takes 10,000 on a GTX 1080 with PyTorch 1.10 (huggingface/diffusers issue 1934), which has no fused
+attention; the pipeline's safety checker is among them, 1,160 a pixel of 512x512."""
 DECODERS = {
-    # 7,000 elements a pixel for four frames, in 32 bits, as the model cards load it; A14B at 1280x720 then does not fit 80 GB
+    # 3,500 elements a pixel for four frames, in 32 bits, as the model cards load it; A14B at 1280x720 then does not fit 80 GB
     # (Wan-Video/Wan2.2 issue 42), and at 832x480 takes 72.9 GB (huggingface/diffusers issue 12011).
-    "AutoencoderKLWan": Decoder(7000, 4, wide=True),
+    "AutoencoderKLWan": Decoder(3500, 4, wide=("*",)),
     # Its decoder has 256 channels at half the side where that of Wan2.1 has 96 at the whole: two thirds of the elements
     # (Wan-Video/Wan2.2 wan/modules/vae2_2.py ``dec_dim`` and ``unpatchify``).
-    "AutoencoderKLWan of 48 channels": Decoder(4700, 4, wide=True),
+    "AutoencoderKLWan of 48 channels": Decoder(2350, 4, wide=("*",)),
     # 60.10 GB for 768x512x121, of which 38.55 GiB are weights; 43.58 in tiles (huggingface/blog ``video_gen.md``).
     "AutoencoderKLHunyuanVideo": Decoder(3676, 16, tiled=True),
     "AutoencoderKLHunyuanVideo15": Decoder(7200, 4, tiled=True),
@@ -81,7 +89,9 @@ DECODERS = {
     "AutoencoderKLLTXVideo": Decoder(102, 0, tile=512),
     "AutoencoderKLLTX2Video": Decoder(150, 0, tile=512, tiled=True),
     "AutoencoderKLMochi": Decoder(2000, 0, tiled=True),
-    "AutoencoderKLQwenImage": Decoder(3000),
+    # 4,666 bytes a pixel at 1328x1328 and 4,326 at 768x1152 (Comfy-Org/ComfyUI issue 9771 and pull request 11199), 4,130 at
+    # 2048x2048 (huggingface/diffusers issue 12900, with PyTorch 2.8).
+    "AutoencoderKLQwenImage": Decoder(4400),
     "AutoencoderKLHunyuanImage": Decoder(1400, tile=384),
     # 9 GB for Sana 0.6B and 12 GB for 1.6B, of which 6.6 and 8.4 GiB are weights (README.md of NVlabs/Sana, A100).
     "AutoencoderDC": Decoder(2300, tile=512),
@@ -100,7 +110,14 @@ def decoder_of(model: Model) -> Decoder:
             return DECODERS[max(named, key=len)]
     if any((one.architecture or "").startswith(WAN) for one in denoisers):
         return DECODERS["AutoencoderKLWan"]
-    return U_NET if any(one.name.startswith("unet") for one in denoisers) else IMAGE
+    if not any(one.name.startswith("unet") for one in denoisers):
+        return IMAGE
+    return U_NET if _encoders(model) > 1 else SMALL_U_NET
+
+
+def _encoders(model: Model) -> int:
+    """Number of text encoders, which tells Stable Diffusion XL from those before."""
+    return sum([is_text_encoder(one.name) for one in model.components])
 
 
 def decodes_in_tiles(model: Model, asked: bool | None) -> bool:
@@ -116,6 +133,5 @@ def usual_size(model: Model) -> tuple[tuple[int, int], int]:
             return SIZES[max(named, key=len)]
     if model.modality == "video-generation":
         return VIDEO_SIZE, VIDEO_FRAMES
-    encoders = [one for one in model.components if is_text_encoder(one.name)]
-    small = any(one.name.startswith("unet") for one in model.components) and len(encoders) < 2
+    small = any(one.name.startswith("unet") for one in model.components) and _encoders(model) < 2
     return (SMALL_SIZE if small else IMAGE_SIZE), 1

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.diffusers.components import ENCODER_BITS, LESS_OF_MIX, is_decoder, is_denoiser, is_text_encoder
-from vramfit.engines.diffusers.decoders import decoder_of, decodes_in_tiles, usual_size
+from vramfit.engines.diffusers.decoders import WIDE, decoder_of, decodes_in_tiles, usual_size
+from vramfit.engines.diffusers.kept import cast_share, embeddings_of, unconverted_of
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell
 from vramfit.units import gib
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 PATCH = 16
 """Pixels of a side of the patch that is a denoiser's token: eight by the VAE, two by the patches (FLUX, SD3, Wan)."""
+REFERENCE_TOKENS = 64 * 64
+"""Tokens of a reference image, whose area edits bring to 1024 x 1024 whatever they make (diffusers 0.42.1
+``pipelines/qwenimage/pipeline_qwenimage_edit_plus.py`` ``VAE_IMAGE_SIZE``, ``flux/pipeline_flux_kontext.py``
+``PREFERRED_KONTEXT_RESOLUTIONS``, ``flux2/pipeline_flux2.py``)."""
 FRAMES_A_TOKEN = 4
 """Frames that a video's VAE joins into one (AutoencoderKLWan, AutoencoderKLHunyuanVideo)."""
 TENSORS, TENSORS_LOW, TENSORS_HIGH = 20, 8, 50
@@ -35,6 +40,11 @@ READING, READING_HIGH = 0.02, 0.15
 layers (``output_hidden_states``): 1,024 tokens of L layers of width d are 2,048 L d bytes, and the weights 24 L d² or so,
 of which they are 2 % at d = 4,096. CogView4 reads with 16.35 GiB of weights, and takes 20 GB with its components in turn
 (card of CogView4-6B)."""
+U_NET_PIXEL, U_NET_LOW, U_NET_HIGH = 560, 0.5, 4
+"""Bytes that a U-Net takes at a step for each pixel of an image, in 16 bits, with bounds as shares. SDXL's takes 0.27 GiB beside
+its weights for a batch of one at 1024x1024 (huggingface.co/spaces/diffusers/benchmark-analyzer ``collated_results.csv``),
+and guidance makes it two; without guidance it is half. SDXL in 16 bits with its components in turn does not run on 6 GB
+(huggingface/diffusers issue 4788)."""
 FUSED_FROM = (8, 0)
 """Compute capability from which attention in BF16 has a fused kernel."""
 HEAD = 128
@@ -49,9 +59,6 @@ plain kernel runs there, in 32 bits: the fused ones take BF16 from compute capab
 of a V100 with its components in turn (black-forest-labs/flux2 issue 35). The bound is not measured."""
 DECODER_LOW = 0.6
 """Lower bound of what decoding takes, as a share of ``decoders``."""
-QUANTIZING_HIGH = 0.18
-"""Share of the denoiser in 16 bits that PyTorch may still reserve after bitsandbytes has quantized it: FLUX.1 with T5 in NF4
-reserves 12.58 GiB after loading, of which 8.6 are weights (huggingface/blog ``diffusers-quantization.md``)."""
 UNTILED_HIGH = 1.1
 """Upper bound for a VAE that examples decode in tiles, as a share of what it takes without: not everyone does."""
 GROUP_SHARE = 0.1
@@ -65,6 +72,14 @@ PARTLY = (
     "the running component is not whole on the GPU: ComfyUI leaves what does not fit in RAM and copies it at every step"
     " (Comfy-Org/ComfyUI comfy/model_management.py load_models_gpu)"
 )
+STAYS = (
+    "bitsandbytes moves no component of 8 bits, which stays on the GPU in every turn, so that this takes no less than 16 bits"
+    " in turn: FLUX.1 reserves 23.4 GiB and 23.3 (diffusers-quantization-benchmarks); torchao-int8 and fp8 take turns"
+)
+LOADED = (
+    "bitsandbytes quantizes on the GPU, where all that it quantizes is together before components take turns, unless it is"
+    ' loaded with device_map="cpu"'
+)
 QUANTIZED = ("int8", "nf4")
 """Forms of the text encoders that bitsandbytes makes."""
 SEQUENTIAL = "bitsandbytes does not run layer by layer from RAM (huggingface/diffusers issue 10800)"
@@ -77,8 +92,8 @@ class Traits(Record):
     """Bytes that weights and activations may have."""
     plain_attention: bool
     """True where attention in BF16 has no fused kernel."""
-    narrow_decoder: bool
-    """True if the engine decodes in 16 bits what others do in 32."""
+    quantizes: bool
+    """True if the engine quantizes what it loads; one that reads quantized files decodes in 16 bits what others do in 32."""
 
 
 class Turn(Record):
@@ -112,19 +127,17 @@ def estimate(job: Job[Traits, PipelineKeys], usual_offload: str, fixed: tuple[st
         )
     # A script may free the text encoders once the prompt is read; the least is the denoiser alone.
     denoiser = max([size for name, size in on_gpu.items() if is_denoiser(name)], default=largest.weights_bytes)
-    kept = 1 - LESS_OF_MIX if job.scheme.id.endswith("_K_M") else 1
+    kept = 1 - LESS_OF_MIX if job.scheme.id.endswith("_K_M") else least_share(job)
     low = max([round(min(turn.weights_bytes, denoiser) * kept) + turn.low_bytes for turn in found])
     high = max([turn.weights_bytes + turn.high_bytes for turn in (*found, *unfitted)])
-    if "bitsandbytes" in _families(job) and offload == "none":
-        high += round(
-            QUANTIZING_HIGH * 2 * sum([one.parameters for one in job.model.components if is_denoiser(one.name)])
-        )
+    if "bitsandbytes" in _families(job) and fixed:
+        high = max(high, quantized_bytes(job, on_gpu)) + held_wider(job)
     gpu = DeviceMemory("gpu0", largest.weights_bytes, 0, largest.expected_bytes, 0, low, high, largest.weights_bytes)
     waiting = sum(sizes.values()) - largest.weights_bytes
     host = NOTHING if not waiting else DeviceMemory("host", waiting, 0, 0, 0, waiting, waiting)
     width, height, frames = output_of(job)
     settings = {"component_offload": offload, "output_size": (width, height), "frames": frames}
-    notes = _notes(job, offload)
+    notes = _notes(job, offload, fixed)
     if found != unfitted:
         notes.append(PARTLY)
     idle = tuple(range(1, job.gpu_count))
@@ -139,14 +152,20 @@ def _families(job: Job[Traits, PipelineKeys]) -> tuple[str, ...]:
     return (job.scheme.family, "bitsandbytes" if job.keys.text_encoder in QUANTIZED else "plain")
 
 
-def _notes(job: Job[Traits, PipelineKeys], offload: str) -> list[str]:
+def _notes(job: Job[Traits, PipelineKeys], offload: str, fixed: tuple[str, ...]) -> list[str]:
     """Assumptions of the estimate."""
     width, height, frames = output_of(job)
     made = f"{width}x{height}" + (f" and {frames} frames" if frames > 1 else "")
     count = "one" if job.workload.parallel == 1 else f"{job.workload.parallel:,}"
     notes = [f"activations are those of {made}, {count} at a time; output_size, frames and parallel state others"]
+    if job.workload.images:
+        notes.append(f"each reference image adds {REFERENCE_TOKENS:,} tokens to those of what is made")
     if tiled(job):
         notes.append("the VAE decodes in tiles (vae.enable_tiling)")
+    if offload != "none" and {job.scheme.id, job.keys.text_encoder} & {*fixed}:
+        notes.append(STAYS)
+    elif offload != "none" and fixed and "bitsandbytes" in _families(job):
+        notes.append(LOADED)
     if offload == "none":
         notes.append("every component stays on the GPU; component_offload lets those wait in RAM whose turn it is not")
     if job.gpu_count > 1:
@@ -156,13 +175,29 @@ def _notes(job: Job[Traits, PipelineKeys], offload: str) -> list[str]:
 
 def component_bytes(job: Job[Traits, PipelineKeys]) -> dict[str, int]:
     """Bytes of each component as it is loaded, text encoders in the form that is asked of them."""
-    bits = ENCODER_BITS[job.keys.text_encoder]
-    return {
-        row.tensor.name: min(row.total_bytes, round(row.tensor.elements * bits / 8))
-        if is_text_encoder(row.tensor.name)
-        else row.total_bytes
-        for row in job.checkpoint.stored
-    }
+    bits = ENCODER_BITS.get(job.keys.text_encoder)
+    described = {one.name: one.architecture for one in job.model.components}
+    found = {}
+    for row in job.checkpoint.stored:
+        name, elements = row.tensor.name, row.tensor.elements
+        found[name] = row.total_bytes
+        if bits is not None and is_text_encoder(name):
+            kept = embeddings_of(described[name])
+            kept += unconverted_of(described[name]) if job.traits.quantizes else 0
+            found[name] = min(row.total_bytes, round((elements - kept) * bits / 8) + 2 * kept)
+    return found
+
+
+def least_share(job: Job[Traits, PipelineKeys]) -> float:
+    """Share of a denoiser in FP8 where all of its layers are in 8 bits: as torchao quantizes it, and not by a cast."""
+    shares = [cast_share(one.architecture) for one in job.model.components if is_denoiser(one.name)]
+    return 1 / (1 + max(shares, default=0)) if job.traits.quantizes and job.scheme.family == "fp8" else 1
+
+
+def held_wider(job: Job[Traits, PipelineKeys]) -> int:
+    """Bytes by which matrices that bitsandbytes leaves out of the text encoders are larger in 32 bits than in 16."""
+    encoders = [one for one in job.model.components if is_text_encoder(one.name)]
+    return sum([2 * unconverted_of(one.architecture) for one in encoders]) if job.keys.text_encoder in QUANTIZED else 0
 
 
 def turns(
@@ -206,6 +241,19 @@ def turns(
     )
 
 
+def quantized_bytes(job: Job[Traits, PipelineKeys], sizes: dict[str, int]) -> int:
+    """Bytes of the components that bitsandbytes quantizes, which it does on the GPU.
+
+    They are there together until components take turns, unless a script loads them into RAM: FLUX.1 and T5 in NF4 take
+    12.38 GiB then, and no more later (huggingface.co/datasets/derekl35/diffusers-quantization-benchmarks).
+    """
+    return sum(
+        [size for name, size in sizes.items()
+         if (is_denoiser(name) and job.scheme.family == "bitsandbytes")
+         or (is_text_encoder(name) and job.keys.text_encoder in QUANTIZED)]
+    )  # fmt: skip
+
+
 def partly(turn: Turn, room_bytes: int) -> Turn:
     """Turn with as many of its weights on the GPU as leave room for its activations."""
     fitting = max(0, room_bytes - turn.high_bytes)
@@ -220,14 +268,19 @@ def output_of(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
 
 
 def tokens_of(job: Job[Traits, PipelineKeys]) -> int:
-    """Tokens that the denoiser has of an image or a video."""
+    """Tokens that the denoiser has of an image or a video, and of reference images beside it."""
     width, height, frames = output_of(job)
-    return (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
+    made = (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
+    return made + job.workload.images * REFERENCE_TOKENS
 
 
 def denoising(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
     """Lowest, expected and highest activations of a step of the denoiser; 0 where its width is not known."""
     tokens = tokens_of(job)
+    if is_u_net(job.model):
+        width, height, _ = output_of(job)
+        taken = width * height * U_NET_PIXEL * job.workload.parallel * (WIDE if job.scheme.id == "fp32" else 1)
+        return round(U_NET_LOW * taken), taken, U_NET_HIGH * taken
     row = 2 * width_of(job) * tokens * job.workload.parallel
     scores = scores_bytes(job, tokens)
     return TENSORS_LOW * row, TENSORS * row + SCORES * scores, TENSORS_HIGH * row + SCORES_HIGH * scores
@@ -257,7 +310,8 @@ def decoded(job: Job[Traits, PipelineKeys], in_tiles: bool) -> tuple[int, int, i
 def pixel_bytes(job: Job[Traits, PipelineKeys]) -> int:
     """Bytes that decoding takes for a pixel of a frame, in the width that the engine decodes in."""
     decoder = decoder_of(job.model)
-    return decoder.pixel_bytes // 2 if decoder.wide and job.traits.narrow_decoder else decoder.pixel_bytes
+    wide = job.traits.quantizes and ("*" in decoder.wide or job.scheme.id in decoder.wide)
+    return decoder.pixel_bytes * (WIDE if wide else 1)
 
 
 def decoding(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
@@ -273,9 +327,13 @@ def decoding(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
 
 
 def knows_activations(model: Model) -> bool:
-    """Return True for a pipeline whose denoiser is a U-Net, which needs less than its VAE, or has a known width."""
-    denoisers = [one for one in model.components if is_denoiser(one.name)]
-    return any(one.width or one.name.startswith("unet") for one in denoisers)
+    """Return True for a pipeline whose denoiser is a U-Net or has a known width."""
+    return is_u_net(model) or any(one.width for one in model.components if is_denoiser(one.name))
+
+
+def is_u_net(model: Model) -> bool:
+    """Return True for a pipeline whose denoiser is a U-Net, which has no single width."""
+    return any(one.name.startswith("unet") for one in model.components)
 
 
 def width_of(job: Job[Traits, PipelineKeys]) -> int:

@@ -8,9 +8,12 @@ from vramfit.engines.diffusers.estimate import (
     PATCH,
     SCORES,
     TENSORS,
+    U_NET_PIXEL,
     component_bytes,
     decoded,
     denoising,
+    is_u_net,
+    output_of,
     pixel_bytes,
     scores_bytes,
     tiled,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "diffusers 0.42.1 pipelines/pipeline_utils.py"
 TOKENS = "engines/diffusers/estimate.py TENSORS, with its sources"
+U_NET = "engines/diffusers/estimate.py U_NET_PIXEL, with its source"
 READINGS = "engines/diffusers/estimate.py READING, with its source"
 PIXELS = "engines/diffusers/decoders.py DECODERS, with their sources"
 
@@ -64,6 +68,16 @@ def _activations(job: Job[Traits, PipelineKeys], size: int, ledger: Ledger) -> N
     images = job.workload.parallel
     tokens = tokens_of(job)
     scores = SCORES * scores_bytes(job, tokens)
+    if not size:
+        return
+    if size == denoising(job)[1] and is_u_net(job.model):
+        width, height, _ = output_of(job)
+        wide = size // (width * height * images * U_NET_PIXEL)
+        ledger.add(
+            "compute", "gpu0", "activations of the denoiser", "width × height × bytes_a_pixel × wide × images", size, U_NET,
+            "wide is 2 for elements of 32 bits", width=width, height=height, bytes_a_pixel=U_NET_PIXEL, wide=wide, images=images,
+        )  # fmt: skip
+        return
     if size == denoising(job)[1]:
         ledger.add(
             "compute", "gpu0", "activations of the denoiser", "tokens × width × 2 × results × images + scores", size, TOKENS,
