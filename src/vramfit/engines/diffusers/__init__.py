@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from vramfit.engines.diffusers.estimate import Traits
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.terms import Ledger
-    from vramfit.workload.keys import Request
     from vramfit.hardware import Gpu
     from vramfit.launch.words import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
+    from vramfit.workload.keys import Request
 
 
 class Diffusers(Engine["Traits", PipelineKeys]):
