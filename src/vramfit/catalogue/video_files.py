@@ -41,6 +41,8 @@ SPELT = (
     (("fastwan2.2",), "wan2.2"), (("fastwan2.1",), "wan2.1"), (("fastwan",), "wan2.1"),
 )  # fmt: skip
 """Words at the beginning of a name that stand for an entry's, the longest first where several begin alike."""
+SINGLE = "single-file"
+"""Family of files of one part of a pipeline, for which one engine is the default (``engines.engine_of_family``)."""
 EXPERTS = "a14b"
 """Size of Wan2.2's pairs of experts, whose files people call 14B."""
 PAIRS = frozenset(("t2v", "i2v", "vace"))
@@ -109,19 +111,19 @@ def video_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
         words = [EXPERTS if word == "14b" else word for word in words]
     keys = {} if scheme is None else {"quant": scheme}
     if scheme is not None and name.lower().rpartition(".")[2] in ("safetensors", "gguf"):
-        keys["engine"] = "comfyui"
-    for tried in _tried(words):
-        if known("-".join(tried)):
-            return Reading("-".join(tried), keys)
+        keys["family"] = SINGLE
+    for candidate in _candidates(words):
+        if known("-".join(candidate)):
+            return Reading("-".join(candidate), keys)
     return None
 
 
-def _tried(words: list[str]) -> list[list[str]]:
+def _candidates(words: list[str]) -> list[list[str]]:
     """Words in the orders and selections that are looked up: as they are, sorted as ids are, and without versions and tasks."""
     plain = [word for word in words if not _is_version(word)]
     ordered = [*plain[:1], *sorted(plain[1:], key=_is_size)]
     of_all_tasks = [[word for word in one if word not in TASKS] for one in (words, ordered)]
-    return [tried for tried in (words, plain, ordered, *of_all_tasks) if tried]
+    return [candidate for candidate in (words, plain, ordered, *of_all_tasks) if candidate]
 
 
 def _is_size(word: str) -> bool:

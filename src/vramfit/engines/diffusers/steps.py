@@ -35,7 +35,7 @@ class Step(Record):
 
 
 USUAL = Step(20, low=0.4, high=2.5)
-"""In diffusers FLUX.1 takes 0.47 GiB beside its weights at 1024x1024 (huggingface.co/datasets/diffusers/benchmarks), 18 results
+"""Step of the other classes. In diffusers FLUX.1 takes 0.47 GiB beside its weights at 1024x1024 (huggingface.co/datasets/diffusers/benchmarks), 18 results
 for each token. Other programs take more: HunyuanVideo's own 60 GB for 720x1280x129 and 45 GB for 544x960x129 (README of
 Tencent-Hunyuan/HunyuanVideo), 47 for each token of the difference; candle 22.1 GiB for Wan2.2 A14B in Q4 at 1280x720x81
 (SceneWorks pull request 1608), 30."""
