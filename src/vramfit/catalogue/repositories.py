@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 FILE = ".gguf"
 PACKED = "-GGUF"
 """End of the name that a GGUF file has as a repository."""
+SAFETENSORS, STORED = ".safetensors", "-safetensors"
+"""End of the name of a file in safetensors, and that of its name as a repository's."""
+SVDQUANT = ("svdq-", "nunchaku-")
+"""Beginnings of the names of SVDQuant's files and repositories (nunchaku-tech on the Hub)."""
 MOST_FOLDERS = 2
 PATH_MARKS = ("\\", ":", "~", "//")
 """Signs of a path, or of a reference, that is no owner's file."""
@@ -78,6 +82,8 @@ def readings(name: str) -> Iterator[Reading]:
         return
     if not owner:
         yield from _in_scheme(base)
+    if base.endswith(STORED) or base.startswith(SVDQUANT):
+        yield from _of_denoiser(base)
     first = words[0][0]
     fewest = len(words)
     own = owner.rpartition("/")[2].lower()
@@ -93,6 +99,16 @@ def readings(name: str) -> Iterator[Reading]:
             text = base[start : words[count - 1][1]].strip()
             if text and text != name:
                 yield Reading(text, keys_of([word for word, _ in words[count:]], owner.lower()))
+    if "_" in base and not base.endswith(STORED):
+        yield from _of_denoiser(base)
+
+
+def _of_denoiser(base: str) -> list[Reading]:
+    """Readings of the name of a file of a pipeline's denoiser."""
+    from vramfit.catalogue.component_files import denoiser_readings
+
+    found = denoiser_readings(base.removesuffix(STORED), base.endswith(STORED), base.startswith(SVDQUANT))
+    return [Reading(model, keys) for model, keys in found]
 
 
 def _in_scheme(base: str) -> Iterator[Reading]:
@@ -175,12 +191,16 @@ def file_reading(name: str) -> str | None:
 def published_file(name: str) -> str | None:
     """Name of the repository that a file's name is read as: of a bare one, or of one behind an owner, as stores have it.
 
-    ``owner/file.gguf`` and ``owner/repository/file.gguf`` are the owner's; None for a path of any other form.
+    ``owner/file.gguf`` and ``owner/repository/file.gguf`` are the owner's; None for a path of any other form. A file in
+    safetensors is read by its own name alone.
     """
     owner, *folders = name.split("/")
     path = folders[-1] if folders else owner
     if len(folders) > MOST_FOLDERS or any(mark in name for mark in PATH_MARKS) or not owner or owner.startswith("."):
         return None
+    stem = path.removesuffix(SAFETENSORS)
+    if stem != path:
+        return f"{stem}{STORED}"
     return file_reading(f"{owner}/{path}" if folders else path)
 
 

@@ -2,8 +2,8 @@
 
 Each entry claims keys at a *level*; the lowest level that claims a key wins it, and a key claimed by several entries
 at that level is ambiguous. Levels: 0 the id, 1 the name and the listed aliases, 2 short forms (``4090``, ``a100``,
-``m4 max``), 3 what the driver prints (one string for several cards), a model's name without its size, or a whole model
-family, 4 the family's first word, or an Ollama tag without its size.
+``m4 max``), 3 what the driver prints (one string for several cards), a model's name without its size, a whole model
+family, or a bare word of a series, 4 the family's first word, or an Ollama tag without its size.
 """
 
 from __future__ import annotations
@@ -138,8 +138,11 @@ def model_aliases(models: Iterable[Mapping[str, Any]]) -> AliasTable:
                 table.claim(normalise_model(short), SHORT, entry)
             table.claim(normalise_model(_model_short_forms(tag)[1]), STEM, entry)
         for name in model.get("fine_tunes") or ():
-            table.claim(name.lower() if ":" in name else normalise_model(name), NAME, entry)
-            table.claim(normalise_model(name.rpartition("/")[2]), SHORT, entry)
+            # A bare word is what people call a file or a series by, which several entries may share.
+            owned = NAME if "/" in name or ":" in name else SHARED
+            table.claim(name.lower() if ":" in name else normalise_model(name), owned, entry)
+            if owned == NAME:
+                table.claim(normalise_model(name.rpartition("/")[2]), SHORT, entry)
         if model.get("family"):
             table.claim(normalise_model(model["family"]), SHARED, entry)
             table.claim(_stem(model["family"]), STEM, entry)

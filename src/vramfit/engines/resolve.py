@@ -85,7 +85,7 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
     fitting = request.get("context") == FITTING
     request = {**request, "context": LARGEST} if fitting else request
     owner = owner_of_files(request["model"], stated)
-    found = referenced(request["model"], stated, deployments(with_stated(request, stated), gpus, model, owner))
+    found = referenced(request["model"], stated, deployments(with_stated(request, stated, model), gpus, model, owner))
     if "platform" in request or any(gpu.unified for gpu in gpus):
         from vramfit.engines.machine import check_machine
 
@@ -204,10 +204,11 @@ def _devices(name: str, request: Request, catalogue: Catalogue) -> tuple[Gpu, ..
     return offering(gpus, usable)
 
 
-def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
+def with_stated(request: Request, stated: Mapping[str, str], model: Model | None = None) -> Request:
     """Add the values of deployment keys that the model's name states (``Catalogue.stated``) to a request.
 
-    A stated ``family`` of schemes selects the engine that loads it.
+    A stated ``family`` of schemes selects the engine that loads it. A file of a pipeline's denoiser is what the last engine
+    of pipelines reads, ComfyUI.
     """
     if not stated:
         return request
@@ -218,6 +219,10 @@ def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
     known = {name: value for name, value in stated.items() if name != "family"}
     if "family" in stated:
         known["engine"] = engine_of_family(stated["family"])
+        if model is not None and model.components:
+            from vramfit.engines import pipeline_engines
+
+            known["engine"] = pipeline_engines()[-1]
     found = {**known, **request, "quant": nearer(request.get("quant"), stated.get("quant"))}
     if "quant" in stated and found["quant"] != stated["quant"] and "engine" not in request:
         found.pop("engine", None)  # that engine is for the stated scheme, and the request has another one

@@ -103,6 +103,19 @@ def test_a_scheme_replaces_the_denoisers_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "known"),
+    [("flux.1-dev", True), ("qwen-image", True), ("z-image-turbo", True), ("sana-1.6b", True), ("flux.2-dev", False),
+     ("sdxl-base", False), ("hidream-i1", False)],
+)  # fmt: skip
+def test_nunchaku_has_some_denoisers(model: str, known: bool) -> None:
+    if known:
+        assert checkpoint(catalogue().model(model), SCHEMES["svdq-int4"], casts=True).stored
+        return
+    with pytest.raises(UnsupportedScheme, match="nunchaku has no"):
+        checkpoint(catalogue().model(model), SCHEMES["svdq-int4"], casts=True)
+
+
+@pytest.mark.parametrize(
     ("name", "role"),
     [
         ("transformer", "denoiser"),

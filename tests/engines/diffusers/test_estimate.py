@@ -90,7 +90,10 @@ def test_weights_and_activations_of_the_largest_turn(
         (2500 * 2048 * 1024, {"output_size": "2048x1024"}),
         # Reference images beside what is made, of 64 x 64 tokens each, whatever is made.
         (20 * 2 * 6144 * 3 * 64 * 64, {"images": 2, "component_offload": "model"}),
-        (20 * 2 * 3072 * (32 * 32 + 64 * 64), {"images": 1, "component_offload": "model", "model": "qwen-image", "output_size": "512x512"}),
+        (
+            20 * 2 * 3072 * (32 * 32 + 64 * 64),
+            {"images": 1, "component_offload": "model", "model": "qwen-image", "output_size": "512x512"},
+        ),
         # Several images at once.
         (4 * DECODED, {"parallel": 4}),
         # A video is decoded a few frames at a time, in 32 bits for Wan, and its step has all of them, four in a token.
@@ -386,3 +389,24 @@ def test_a_cast_leaves_modulations_in_16_bits(model: str, kept: float | None) ->
 
 
 ENGINES = ("diffusers", "comfyui")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "quant", "reason"),
+    [
+        ("rtx4090", "svdq-int4", None),
+        ("rtx2080ti", "svdq-int4", None),
+        ("a100-sxm4-80gb", "svdq-int4", None),
+        ("rtx5090", "svdq-int4", "nunchaku has INT4 for"),
+        ("h100-sxm", "svdq-int4", "nunchaku has INT4 for"),
+        ("rtx5090", "svdq-fp4", None),
+        ("rtx4090", "svdq-fp4", "nunchaku has FP4 for"),
+        ("rx7900xtx", "svdq-int4", "nunchaku runs on GPUs of NVIDIA"),
+        ("custom:24GiB", "svdq-int4", None),
+        ("rx7900xtx", "fp8", None),
+    ],
+)
+def test_svdquant_has_kernels_for_some_gpus(gpu: str, quant: str, reason: str | None) -> None:
+    refusal = estimated(gpu=gpu, quant=quant, model="flux.1-dev").refusal
+
+    assert refusal is None if reason is None else str(refusal).startswith(reason)

@@ -37,6 +37,12 @@ def keys(script: str) -> dict[str, object]:
         ({"quant": "fp16"}, "p = DiffusionPipeline.from_pretrained('a/b', torch_dtype=torch.float16)\n"),
         ({"quant": "fp32"}, "p = DiffusionPipeline.from_pretrained('a/b', torch_dtype=torch.float32)\n"),
         ({"quant": "fp8"}, PLAIN + "p.transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn)\n"),
+        (
+            {"quant": "svdq-fp4"},
+            "t = nunchaku.NunchakuFluxTransformer2dModel.from_pretrained('x/svdq-fp4_r32-flux.1-dev.safetensors')\n"
+            + PLAIN.replace("'a/b'", "'a/b', transformer=t"),
+        ),
+        ({"quant": "svdq-int4"}, "t = NunchakuQwenImageTransformer2DModel.from_pretrained('x/y')\n" + PLAIN),
         ({"text_encoder": "ram"}, "p = DiffusionPipeline.from_pretrained('a/b', text_encoder=None)\n"),
     ],
 )

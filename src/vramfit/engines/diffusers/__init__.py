@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from vramfit.workload.keys import Request
 
 
+SERVED = ("nvidia", "custom")
+"""Vendors of GPUs that programs for NVIDIA's may run on: a GPU known by its memory alone may be one."""
+
+
 class Diffusers(Engine["Traits", PipelineKeys]):
     """Diffusers: a pipeline of a denoiser, text encoders and a VAE, which one process loads on one GPU."""
 
@@ -59,7 +63,9 @@ class Diffusers(Engine["Traits", PipelineKeys]):
 
         shares = each(runtime_share, gpus)
         room = usable_bytes(gpus[0], work.platform) - work.reserve_bytes - self.left_free(work) - shares[0].high
-        return View(Traits(max(0, room), plain_attention(gpus[0]), self.quantizes), shares)
+        gpu = gpus[0]
+        other = gpu.vendor not in SERVED
+        return View(Traits(max(0, room), plain_attention(gpu), gpu.compute_capability, other, self.quantizes), shares)
 
     def left_free(self, work: Workload) -> int:
         """Bytes of the GPU that the engine leaves to others; none."""
@@ -111,8 +117,8 @@ class Diffusers(Engine["Traits", PipelineKeys]):
         return settings(deployment, self.own_keys(deployment.workload), self.usual_offload)
 
     def names_known_files(self, deployment: Deployment) -> bool:
-        """Return True except for a denoiser in a GGUF file: other schemes are made of the pipeline's own files."""
-        return deployment.scheme.family != "gguf"
+        """Return True except for a denoiser in a file of its own: other schemes are made of the pipeline's own files."""
+        return deployment.scheme.family not in ("gguf", "svdquant")
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the lines of Python that load and run the pipeline."""

@@ -38,6 +38,13 @@ QUANTIZED_SHARE = 0.99
 16 bits. FLUX.1 in GGUF comes to 8.57 bits in Q8_0 and 4.6 in Q4_K_S by its files (city96/FLUX.1-dev-gguf)."""
 ENCODER_BITS = {"fp8": BITS["fp8"], "int8": BITS["int8"], "nf4": BITS["nf4"]}
 """Bits of a weight of the text encoders in each form of them that is quantized; the others are as published."""
+SVDQUANT = (
+    "FluxTransformer2DModel",
+    "QwenImageTransformer2DModel",
+    "ZImageTransformer2DModel",
+    "SanaTransformer2DModel",
+)
+"""Classes of denoisers that nunchaku has kernels for (nunchaku-tech/nunchaku at 3a3cc3d ``nunchaku/__init__.py``)."""
 KINDS = {16: "F16", 32: "F32"}
 
 
@@ -60,9 +67,13 @@ def checkpoint(model: Model, scheme: Scheme, casts: bool) -> Checkpoint:
     """Components as they are stored: the denoiser in the scheme, the others in 16 bits.
 
     ``casts`` is True where FP8 is a cast of the layers while they are loaded, which leaves some of them in 16 bits.
+    Raises ``UnsupportedScheme`` for SVDQuant of a denoiser that nunchaku does not have.
     """
     from vramfit.model import tensors
 
+    classes = [(one.architecture or "").split(" ")[0] for one in model.components if is_denoiser(one.name)]
+    if scheme.family == "svdquant" and not {*classes} <= {*SVDQUANT}:
+        raise UnsupportedScheme(f"nunchaku has no {' or '.join(classes)}", "use fp8, nf4 or Q4_K_M")
     kept = {one.name: cast_share(one.architecture) for one in model.components} if casts else {}
     return Checkpoint(
         model, scheme, tuple([_stored(tensor, scheme, kept.get(tensor.name, 0)) for tensor in tensors(model)])

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 IMAGE_SIZE, VIDEO_SIZE, VIDEO_FRAMES = (1024, 1024), (1280, 720), 81
 """Size of what is made where neither the user nor the pipeline states one, and frames of a video."""
-SMALL_SIZE = (512, 512)
-"""Size that Stable Diffusion 1 makes, whose U-Net has one text encoder (``unet.config.sample_size`` of 64)."""
+SMALL_SIZE, SMALL_PARAMETERS = (512, 512), 10**9
+"""Size that Stable Diffusion 1 makes (``unet.config.sample_size`` of 64), and parameters that its U-Net has fewer than."""
 SIZES = {
     "WanTransformer3DModel": ((832, 480), 81),
     "WanVACETransformer3DModel": ((832, 480), 81),
@@ -33,6 +33,7 @@ SIZES = {
     "LTXVideoTransformer3DModel": ((704, 512), 161),
     "LTX2VideoTransformer3DModel": ((768, 512), 121),
     "MochiTransformer3DModel": ((848, 480), 19),
+    "CosmosTransformer3DModel": ((1360, 768), 1),
 }
 """Size and frames that a pipeline makes unasked, by the beginning of its denoiser's description (diffusers 0.42.1, ``__call__``
 of the pipelines and ``sample_height`` of the configurations; Wan-Video/Wan2.2 README.md for speech to video)."""
@@ -118,12 +119,12 @@ def decoder_of(model: Model) -> Decoder:
         return DECODERS["AutoencoderKLWan"]
     if not any(one.name.startswith("unet") for one in denoisers):
         return IMAGE
-    return U_NET if _encoders(model) > 1 else SMALL_U_NET
+    return SMALL_U_NET if _is_small(model) else U_NET
 
 
-def _encoders(model: Model) -> int:
-    """Number of text encoders, which tells Stable Diffusion XL from those before."""
-    return sum([is_text_encoder(one.name) for one in model.components])
+def _is_small(model: Model) -> bool:
+    """True for a U-Net of Stable Diffusion 1 or 2, which have 0.86 billion parameters; later ones have over two."""
+    return any(one.name.startswith("unet") and one.parameters < SMALL_PARAMETERS for one in model.components)
 
 
 def decodes_in_tiles(model: Model, asked: bool | None) -> bool:
@@ -139,5 +140,4 @@ def usual_size(model: Model) -> tuple[tuple[int, int], int]:
             return SIZES[max(named, key=len)]
     if model.modality == "video-generation":
         return VIDEO_SIZE, VIDEO_FRAMES
-    small = any(one.name.startswith("unet") for one in model.components) and _encoders(model) < 2
-    return (SMALL_SIZE if small else IMAGE_SIZE), 1
+    return (SMALL_SIZE if _is_small(model) else IMAGE_SIZE), 1

@@ -84,6 +84,18 @@ QUANTIZED = ("int8", "nf4")
 SEQUENTIAL = "bitsandbytes does not run layer by layer from RAM (huggingface/diffusers issue 10800)"
 
 
+SVDQUANT_ON = {"int4": ((7, 5), (8, 0), (8, 6), (8, 9)), "fp4": ((12, 0), (12, 1))}
+"""Compute capabilities with kernels of SVDQuant, by its kind (nunchaku-tech/nunchaku at 3a3cc3d
+``docs/source/installation/installation.rst`` and ``faq/model.rst``)."""
+SVDQUANT_NVIDIA = (
+    "nunchaku runs on GPUs of NVIDIA's alone (nunchaku-tech/nunchaku docs/source/installation/installation.rst)"
+)
+SVDQUANT_ELSE = {
+    "int4": "nunchaku has INT4 for Turing, Ampere and Ada; svdq-fp4 is for the RTX 50 (docs/source/faq/model.rst)",
+    "fp4": "nunchaku has FP4 for the RTX 50; svdq-int4 is for Turing, Ampere and Ada (docs/source/faq/model.rst)",
+}
+
+
 class Traits(Record):
     """Properties of the GPU that an estimate depends on."""
 
@@ -91,6 +103,10 @@ class Traits(Record):
     """Bytes that weights and activations may have."""
     plain_attention: bool
     """True where attention in BF16 has no fused kernel."""
+    capability: tuple[int, int] | None
+    """Compute capability; None for a GPU that is not NVIDIA's, or that is known by its memory alone."""
+    other_vendor: bool
+    """True for a GPU that is known not to be NVIDIA's."""
     quantizes: bool
     """True if the engine quantizes what it loads; one that reads quantized files decodes in 16 bits what others do in 32."""
 
@@ -130,7 +146,7 @@ def estimate(job: Job[Traits, PipelineKeys], usual_offload: str, fixed: tuple[st
     low = max([round(min(turn.weights_bytes, denoiser) * kept) + turn.low_bytes for turn in found])
     high = max([turn.weights_bytes + turn.high_bytes for turn in (*found, *unfitted)])
     if "bitsandbytes" in _families(job) and fixed:
-        high = max(high, quantized_bytes(job, on_gpu)) + held_wider(job)
+        high = max(high, quantized_bytes(job, on_gpu)) + wider_bytes(job)
     gpu = DeviceMemory("gpu0", largest.weights_bytes, 0, largest.expected_bytes, 0, low, high, largest.weights_bytes)
     waiting = sum(sizes.values()) - largest.weights_bytes
     host = NOTHING if not waiting else DeviceMemory("host", waiting, 0, 0, 0, waiting, waiting)
@@ -142,8 +158,24 @@ def estimate(job: Job[Traits, PipelineKeys], usual_offload: str, fixed: tuple[st
     idle = tuple(range(1, job.gpu_count))
     gpus = (gpu, *[DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in idle])
     stored = sum([row.total_bytes for row in job.checkpoint.stored])
-    refusal = SEQUENTIAL if offload == "sequential" and "bitsandbytes" in _families(job) and fixed else None
+    refusal = svdquant_refusal(job) or refused_sequential(job, offload, fixed)
     return Estimate(gpus, host, stored, tuple(notes), settings, idle=idle, refusal=refusal)
+
+
+def refused_sequential(job: Job[Traits, PipelineKeys], offload: str, fixed: tuple[str, ...]) -> str | None:
+    """Reason for which a pipeline does not run layer by layer from RAM; None where it does, or is not asked to."""
+    return SEQUENTIAL if offload == "sequential" and "bitsandbytes" in _families(job) and fixed else None
+
+
+def svdquant_refusal(job: Job[Traits, PipelineKeys]) -> str | None:
+    """Reason for which a GPU has no kernels of SVDQuant's scheme; None where it has, and for other schemes."""
+    capability, kind = job.traits.capability, str(job.scheme.settings.get("type"))
+    if job.scheme.family != "svdquant":
+        return None
+    if job.traits.other_vendor:
+        return SVDQUANT_NVIDIA
+    fitting = SVDQUANT_ON.get(kind, ())
+    return None if capability is None or capability in fitting else SVDQUANT_ELSE[kind]
 
 
 def _families(job: Job[Traits, PipelineKeys]) -> tuple[str, ...]:
@@ -199,7 +231,7 @@ def least_share(job: Job[Traits, PipelineKeys]) -> float:
     return 1 / (1 + max(shares, default=0)) if job.traits.quantizes and job.scheme.family == "fp8" else 1
 
 
-def held_wider(job: Job[Traits, PipelineKeys]) -> int:
+def wider_bytes(job: Job[Traits, PipelineKeys]) -> int:
     """Bytes by which matrices that bitsandbytes leaves out of the text encoders are larger in 32 bits than in 16."""
     encoders = [one for one in job.model.components if is_text_encoder(one.name)]
     return sum([2 * unconverted_of(one.architecture) for one in encoders]) if job.keys.text_encoder in QUANTIZED else 0

@@ -26,8 +26,8 @@ head is a matrix of its own (config.json of each)."""
 
 UNCONVERTED = {"T5-XXL": 1_006_632_960, "UMT5-XXL": 1_006_632_960, "Pile-T5-XL": 251_658_240}
 """Parameters of T5's second feed-forward matrices (``wo``), which quantizers leave out (transformers 5.24.0
-``models/t5/modeling_t5.py`` ``_keep_in_fp32_modules``, ``quantizers/base.py``). They stay in the model's type, and releases before
-5 held them in 32 bits: FLUX.1 and T5 in NF4 have 12.58 GiB loaded, of which 3.75 are these (derekl35's benchmarks)."""
+``models/t5/modeling_t5.py`` ``_keep_in_fp32_modules``, ``quantizers/base.py``). They stay in the model's type, and releases
+before 5 held them in 32 bits: FLUX.1 and T5 in NF4 have 12.58 GiB loaded, of which 3.75 are these (derekl35's benchmarks)."""
 
 
 def cast_share(description: str | None) -> float:

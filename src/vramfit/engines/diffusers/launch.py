@@ -27,6 +27,15 @@ FOUR_BITS = (
 EIGHT_BITS = "BitsAndBytesConfig(load_in_8bit=True)"
 ENCODERS = {"int8": EIGHT_BITS, "nf4": FOUR_BITS.format(type="nf4", double=True)}
 """Configuration by which transformers loads the text encoders, by their form."""
+QUANTO = {"quanto-int8": "int8", "quanto-fp8": "float8", "quanto-int4": "int4"}
+"""Types of optimum-quanto by scheme (diffusers 0.42.1 ``quantizers/quantization_config.py`` ``QuantoConfig``)."""
+NUNCHAKU = {
+    "FluxTransformer2DModel": "NunchakuFluxTransformer2dModel",
+    "QwenImageTransformer2DModel": "NunchakuQwenImageTransformer2DModel",
+    "ZImageTransformer2DModel": "NunchakuZImageTransformer2DModel",
+    "SanaTransformer2DModel": "NunchakuSanaTransformer2DModel",
+}
+"""Classes of nunchaku by those of diffusers that they stand for (nunchaku-tech/nunchaku at 3a3cc3d ``nunchaku/__init__.py``)."""
 CASTS = "storage_dtype=torch.float8_e4m3fn, compute_dtype=torch.bfloat16"
 CAST = f"enable_layerwise_casting({CASTS})"
 """Call by which a denoiser keeps its weights in FP8."""
@@ -53,6 +62,8 @@ def command(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> s
         options.append(f"quantization_config=diffusers.PipelineQuantizationConfig(quant_mapping={{{pairs}}})")
     if scheme.family == "gguf":
         options += [f"{one.name}={_read(one.architecture, scheme, kind)}" for one in denoisers]
+    if scheme.family == "svdquant":
+        options += [f"{one.name}={_by_nunchaku(one.architecture, scheme, name)}" for one in denoisers]
     lines = [f"p = diffusers.DiffusionPipeline.from_pretrained({', '.join(options)})"]
     if scheme.family == "fp8":
         lines += [f"p.{one.name}.{CAST}" for one in denoisers]
@@ -63,6 +74,7 @@ def command(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> s
     lines.append(f"p.{CALLS[keys.component_offload or usual_offload]}")
     lines += _made_of(keys)
     modules = "torch, diffusers" + (", transformers" if keys.text_encoder in ENCODERS else "")
+    modules += ", nunchaku" if scheme.family == "svdquant" else ""
     return f"python -c 'import {modules}; {'; '.join(lines)}'"
 
 
@@ -81,6 +93,8 @@ def _made(scheme: Scheme) -> str | None:
         return EIGHT_BITS if kind == "int8" else FOUR_BITS.format(type=kind, double=settings["double"])
     if scheme.family == "torchao":
         return f'TorchAoConfig("int{settings["bits"]}wo")'
+    if scheme.family == "quanto":
+        return f'QuantoConfig(weights_dtype="{QUANTO[scheme.id]}")'
     if scheme.family == "nvfp4":
         return 'NVIDIAModelOptConfig(quant_type="NVFP4")'
     return None
@@ -94,3 +108,10 @@ def _read(architecture: str | None, scheme: Scheme, kind: str) -> str:
         f'diffusers.{model}.from_single_file("denoiser-{scheme.id}.gguf", quantization_config={config}, '
         f"torch_dtype=torch.{kind})"
     )
+
+
+def _by_nunchaku(architecture: str | None, scheme: Scheme, name: str) -> str:
+    """Call by which nunchaku loads a denoiser that SVDQuant quantized, of a repository named after the pipeline's."""
+    stem = name.rpartition("/")[2].lower()
+    path = f"nunchaku-tech/nunchaku-{stem}/{scheme.id}_r32-{stem}.safetensors"
+    return f'nunchaku.{NUNCHAKU[(architecture or "").split()[0]]}.from_pretrained("{path}")'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.diffusers.components import is_text_encoder
+from vramfit.engines.diffusers.launch import QUANTO
 from vramfit.errors import UnsupportedScheme, UsageError
 from vramfit.launch.code import Call, is_unknown
 from vramfit.quantization import find_scheme
@@ -62,6 +63,8 @@ def _denoiser(found: tuple[Call, ...], load: Call) -> str:
             parts = [part for part in (stem, stem.rpartition("-")[2]) if _is_scheme(part)]
             if parts:
                 return parts[-1]
+        if "Nunchaku" in one.name and one.last == "from_pretrained":
+            return "svdq-fp4" if "svdq-fp4" in str(one.arguments[0] if one.arguments else "") else "svdq-int4"
     mapping = _mapping(load)
     of_encoders = {id(value) for name, value in mapping.items() if is_text_encoder(name)}
     configs = [one for one in found if one.last in CONFIGS and id(one) not in of_encoders]
@@ -106,6 +109,9 @@ def _scheme(config: Call) -> str | None:
     if config.last == "TorchAoConfig":
         text = str(config.value("quant_type", 0))
         return next((f"torchao-int{bits}" for bits in (4, 8) if f"int{bits}" in text.lower()), None)
+    if config.last == "QuantoConfig":
+        kind = str(config.value("weights_dtype", 0) or "int8")
+        return next((scheme for scheme, name in QUANTO.items() if name == kind), None)
     return "nvfp4" if config.last == "NVIDIAModelOptConfig" else None
 
 

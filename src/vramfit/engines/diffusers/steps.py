@@ -28,17 +28,17 @@ class Step(Record):
     low: float = 0.5
     """Lower bound as a share: distilled models run without guidance, and ComfyUI splits the batch when memory is short."""
     high: float = 2.3
-    """Upper bound as a share, what PyTorch keeps beside it: Wan2.1 14B took 35 GiB with its components in turn, 8 beside the weights
-    (``wan.md`` of diffusers 0.33), and kijai/ComfyUI-WanVideoWrapper reserved 12.3 GiB where 7.6 were allocated (issue 1272)."""
+    """Upper bound as a share, what PyTorch keeps beside it: Wan2.1 14B took 35 GiB with its components in turn, 8 beside the
+    weights (``wan.md`` of diffusers 0.33), and kijai/ComfyUI-WanVideoWrapper reserved 12.3 GiB where 7.6 were allocated (issue 1272)."""
     mask_bytes: int = 0
     """Bytes for each pair of tokens that a mask of attention takes in diffusers."""
 
 
 USUAL = Step(20, low=0.4, high=2.5)
-"""Step of the other classes. In diffusers FLUX.1 takes 0.47 GiB beside its weights at 1024x1024 (huggingface.co/datasets/diffusers/benchmarks), 18 results
-for each token. Other programs take more: HunyuanVideo's own 60 GB for 720x1280x129 and 45 GB for 544x960x129 (README of
-Tencent-Hunyuan/HunyuanVideo), 47 for each token of the difference; candle 22.1 GiB for Wan2.2 A14B in Q4 at 1280x720x81
-(SceneWorks pull request 1608), 30."""
+"""Step of the other classes. In diffusers FLUX.1 takes 0.47 GiB beside its weights at 1024x1024
+(huggingface.co/datasets/diffusers/benchmarks), 18 results for each token. Other programs take more: HunyuanVideo's own 60 GB for
+720x1280x129 and 45 GB for 544x960x129 (README of Tencent-Hunyuan/HunyuanVideo), 47 for each token of the difference; candle 22.1
+GiB for Wan2.2 A14B in Q4 at 1280x720x81 (SceneWorks pull request 1608), 30."""
 STEPS = {
     "WanTransformer3DModel": Step(11),
     # The feed-forward network is nearly six times as wide as the stream, where that of 14B is less than three times.
