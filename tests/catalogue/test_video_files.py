@@ -109,7 +109,7 @@ def test_models_without_an_entry_are_refused_by_name(name: str) -> None:
     with pytest.raises(UnknownModel, match="has no entry") as raised:
         OPENED.model(name)
 
-    assert "folder of its diffusers pipeline" in (raised.value.hint or "")
+    assert "folder of its pipeline" in (raised.value.hint or "")
 
 
 @pytest.mark.parametrize(

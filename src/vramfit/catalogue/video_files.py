@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 FILES = (".safetensors", ".gguf", ".pth", ".pt", ".ckpt", "-gguf")
 PARTS = frozenset((
     "high", "low", "noise", "highnoise", "lownoise", "module", "transformer", "diffusion", "model", "models", "pytorch",
-    "diffusers", "comfy", "comfyui", "repackaged", "kj", "ema", "input",
+    "repackaged", "kj", "ema", "input",
     "e4m3fn", "e5m2", "scaled", "mixed", "fp8", "fp4", "nvfp4", "fp16", "bf16", "fp32",
     "480p", "540p", "720p", "1080p", "480", "540", "720", "1080", "5s", "10s", "hd", "sd",
     "cfg", "distill", "distilled", "cfgdistill", "cfgdistilled", "step", "steps", "4steps", "8steps", "4step", "8step",
     "nocfg", "dev", "sft", "pretrain", "preview", "exp", "df", "original", "fixed", "hy", "f1", "20250503",
 ))  # fmt: skip
 """Words that change no tensor's shape: parts of a pipeline, types, sizes of pictures, distillation, packagers."""
+PROGRAMS = ("comfy", "diffuser")
+"""Beginnings of the names of programs that load such files."""
 TASKS = ("t2v", "i2v", "ti2v")
 """Words for a task, which are left out where a series has one model for all of them."""
 SCHEMES = {"nvfp4": "nvfp4", "fp4": "nvfp4", "fp8": "fp8", "bf16": "bf16", "fp16": "bf16"}
@@ -41,8 +43,6 @@ SPELT = (
     (("fastwan2.2",), "wan2.2"), (("fastwan2.1",), "wan2.1"), (("fastwan",), "wan2.1"),
 )  # fmt: skip
 """Words at the beginning of a name that stand for an entry's, the longest first where several begin alike."""
-SINGLE = "single-file"
-"""Family of files of one part of a pipeline, for which one engine is the default (``engines.engine_of_family``)."""
 EXPERTS = "a14b"
 """Size of Wan2.2's pairs of experts, whose files people call 14B."""
 PAIRS = frozenset(("t2v", "i2v", "vace"))
@@ -54,7 +54,7 @@ HOSTED = (
 )  # fmt: skip
 """Video models whose weights are not published: beginning of the folded name, and title."""
 LEFT_OUT = (
-    ("ltx2.5", "LTX-2.5"), ("cosmos3", "Cosmos 3"), ("cosmos", "Cosmos Predict"), ("magi1", "MAGI-1"), ("magi", "MAGI-1"),
+    ("ltx2.5", "LTX-2.5"), ("cosmos3", "Cosmos 3"), ("cosmospredict", "Cosmos Predict"), ("magi1", "MAGI-1"), ("magi", "MAGI-1"),
     ("stepvideo", "Step-Video"), ("opensora", "Open-Sora"), ("longcatvideo", "LongCat-Video"), ("animatediff", "AnimateDiff"),
     ("seedvr", "SeedVR2"), ("flashvsr", "FlashVSR"), ("ovi11b", "Ovi"), ("skyreelsv1", "SkyReels V1"),
     ("skyreelsv3", "SkyReels V3"), ("skyreelsa2", "SkyReels A2"), ("hunyuancustom", "HunyuanCustom"),
@@ -100,7 +100,7 @@ def video_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
     ``known`` says whether the catalogue has exactly one entry of a name.
     """
     scheme = _scheme_of(name)
-    words = [word for word in words_of(_without_scheme(name)) if word not in PARTS and not _is_step(word)]
+    words = [word for word in words_of(_without_scheme(name)) if not _is_part(word)]
     if "lora" in words:
         return None
     for run, entry in SPELT:
@@ -111,7 +111,7 @@ def video_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
         words = [EXPERTS if word == "14b" else word for word in words]
     keys = {} if scheme is None else {"quant": scheme}
     if scheme is not None and name.lower().rpartition(".")[2] in ("safetensors", "gguf"):
-        keys["family"] = SINGLE
+        keys["family"] = "plain"  # whose file it is decides the engine
     for candidate in _candidates(words):
         if known("-".join(candidate)):
             return Reading("-".join(candidate), keys)
@@ -135,6 +135,11 @@ def _is_version(word: str) -> bool:
     """True for a number behind the model's own name: ``0.9.8``, ``v0.9.5``, ``v1``."""
     bare = word.removeprefix("v")
     return bare != "" and bare.replace(".", "").isdecimal() and (word[:1] == "v" or bare.startswith("0."))
+
+
+def _is_part(word: str) -> bool:
+    """True for a word that changes no tensor's shape; of programs' names, and of steps that a distilled model takes, too."""
+    return word in PARTS or word.startswith(PROGRAMS) or _is_step(word)
 
 
 def _is_step(word: str) -> bool:
@@ -172,7 +177,7 @@ def refuse(name: str, ids: Callable[[], Sequence[str]]) -> None:
     ``ids`` gives those of all models. Raises ``UnknownModel`` for one whose weights are not published, or that has no entry,
     and ``AmbiguousName`` for a series of several.
     """
-    words, key = [word for word in words_of(name) if word not in PARTS], "".join(words_of(name))
+    words, key = [word for word in words_of(name) if not _is_part(word)], "".join(words_of(name))
     hosted = next((title for beginning, title in HOSTED if key.startswith(beginning)), None)
     if hosted is not None:
         raise UnknownModel(
@@ -185,7 +190,7 @@ def refuse(name: str, ids: Callable[[], Sequence[str]]) -> None:
     if left_out is not None:
         raise UnknownModel(
             f"{left_out} has no entry: the sizes of its parts are not in the catalogue, or its way of drawing is not modelled",
-            "give the folder of its diffusers pipeline as the model, or ask of another; see `vramfit list models`",
+            "give the folder of its pipeline as the model, or ask of another; see `vramfit list models`",
         )
     several = _series(words, ids()) if names_video(name) or key in TASKED else []
     if len(several) > 1:

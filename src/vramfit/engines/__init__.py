@@ -25,7 +25,7 @@ class Registration(Record):
     module: str
     """Package of the engine, which defines the engine as ``ENGINE``."""
     families: tuple[str, ...] = ()
-    """Families of schemes, or of files, for which this engine is the default."""
+    """Families of schemes for which this engine is the default."""
     keys: str | None = None
     """Module that declares the engine's own deployment keys as ``GROUPS``; engines with the same keys share it."""
     further: tuple[str, ...] = ()
@@ -60,9 +60,7 @@ for _one in (
     Registration("mlx", "vramfit.engines.mlx", ("mlx",), keys="vramfit.engines.servers"),
     Registration("tensorrt-llm", "vramfit.engines.tensorrtllm", keys="vramfit.engines.servers"),
     Registration("diffusers", "vramfit.engines.diffusers", keys="vramfit.engines.pipelines", pipelines=True),
-    Registration(
-        "comfyui", "vramfit.engines.comfyui", ("single-file",), keys="vramfit.engines.pipelines", pipelines=True
-    ),
+    Registration("comfyui", "vramfit.engines.comfyui", keys="vramfit.engines.pipelines", pipelines=True),
 ):
     register(_one)
 

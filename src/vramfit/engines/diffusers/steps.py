@@ -29,7 +29,7 @@ class Step(Record):
     """Lower bound as a share: distilled models run without guidance, and ComfyUI splits the batch when memory is short."""
     high: float = 2.3
     """Upper bound as a share, what PyTorch keeps beside it: Wan2.1 14B took 35 GiB with its components in turn, 8 beside the
-    weights (``wan.md`` of diffusers 0.33), and kijai/ComfyUI-WanVideoWrapper reserved 12.3 GiB where 7.6 were allocated (issue 1272)."""
+    weights (``wan.md`` of diffusers 0.33); kijai/ComfyUI-WanVideoWrapper reserved 12.3 where 7.6 were allocated (issue 1272)."""
     mask_bytes: int = 0
     """Bytes for each pair of tokens that a mask of attention takes in diffusers."""
 
