@@ -137,7 +137,9 @@ def test_comfyui_needs_no_scores_on_gpus_before_ampere() -> None:
 
 
 def test_every_step_belongs_to_a_model() -> None:
-    found = {id(step_of(OPENED.model(row.id))) for row in OPENED.model_rows() if row.modality.endswith("-generation")}
+    found = {
+        id(step_of(OPENED.model(row.id))) for row in OPENED.model_rows() if (row.modality or "").endswith("-generation")
+    }
 
     assert {name for name, step in STEPS.items() if id(step) not in found} == set()
     assert id(USUAL) in found
