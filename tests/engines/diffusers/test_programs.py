@@ -38,6 +38,11 @@ HEAD = "python generate.py --ckpt_dir ./weights --prompt cat "
             "--task t2v-1.3B --size 832*480 --offload_model True --t5_cpu --sample_shift 8",
         ),
         (
+            {"model": "wan2.1-vace-1.3b", "quant": "fp32", "component_offload": "none", "text_encoder": "ram",
+             "output_size": "832x480", "frames": 81},
+            "--task vace-1.3B --size 832*480 --offload_model True --t5_cpu",
+        ),
+        (
             {"model": "wan2.2-animate-14b", "quant": "fp32", "component_offload": "model", "output_size": "1280x720",
              "frames": 77},
             "--task animate-14B --ulysses_size 1",

@@ -28,8 +28,8 @@ def named(row: dict[str, Any]) -> str:
 
 
 def test_rows_are_many_enough_to_judge_by() -> None:
-    assert len(ROWS) >= 57
-    assert len(MEASURED) >= 17
+    assert len(ROWS) >= 87
+    assert len(MEASURED) >= 24
     assert len(ROWS) - len(JUDGED) <= 5
     assert {row["outcome"] for row in JUDGED} == {"ran", "died"}
 

@@ -57,8 +57,9 @@ def _keys(words: list[str]) -> dict[str, object]:
     in_turn = (_value(words, "--offload_model") or "true").lower() in TRUE
     in_ram = "--t5_cpu" in words and (_value(words, "--t5_cpu") or "true").lower() in TRUE
     keys: dict[str, object] = {"model": TASKS[task], "quant": "bf16" if "--convert_model_dtype" in words else "fp32"}
-    # Wan2.1 loads the denoiser before it reads the prompt, so that both are on the GPU unless T5 is in RAM.
-    keys["component_offload"] = "model" if in_turn and (in_ram or TASKS[task].startswith("wan2.2")) else "none"
+    # Wan2.1 has the denoiser on the GPU while it reads the prompt, unless T5 is in RAM, and while it encodes pictures.
+    beside = TASKS[task].startswith("wan2.1") and (not in_ram or not task.startswith("t2v"))
+    keys["component_offload"] = "model" if in_turn and not beside else "none"
     if in_ram:
         keys["text_encoder"] = "ram"
     keys["output_size"] = (_value(words, "--size") or USUAL_SIZE).replace("*", "x")
