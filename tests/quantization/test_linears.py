@@ -49,6 +49,11 @@ WEIGHTS = ROWS * INPUTS
         ("mlx-nvfp4", WEIGHTS // 16 * 9),
         ("torchao-int8", WEIGHTS + 2 * ROWS),
         ("torchao-int4", WEIGHTS // 2 + 4 * 4 * ROWS),
+        ("quanto-int8", WEIGHTS + 2 * ROWS),
+        ("quanto-int4", WEIGHTS // 2 + 4 * 4 * ROWS),
+        # scales of 64 inputs in two bytes or of 16 in one, and two matrices of 32 columns in 16 bits
+        ("svdq-int4", WEIGHTS // 2 + 2 * 8 * ROWS + 2 * 32 * (ROWS + INPUTS)),
+        ("svdq-fp4", WEIGHTS // 2 + 32 * ROWS + 2 * 32 * (ROWS + INPUTS)),
         ("hqq-int4", WEIGHTS // 2 + 4 * 8 * ROWS),
         # 8192 groups of 64 are 820 words deep, ten groups to a word
         ("hqq-int3", 820 * 64 * 4 + 4 * 8 * ROWS),

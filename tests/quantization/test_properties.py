@@ -37,6 +37,7 @@ LADDERS = (
     ("mlx-mxfp4", "mlx-mxfp8"),
     ("hqq-int2", "hqq-int3", "hqq-int4", "hqq-int8"),
     ("torchao-int4", "torchao-int8"),
+    ("quanto-int4", "quanto-int8"),
 )
 """Schemes of one family, each with no fewer bits than the one before.
 

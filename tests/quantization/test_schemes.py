@@ -59,6 +59,8 @@ def test_aliases_lead_to_listed_schemes_in_any_case(name: str) -> None:
         ("hqq-2bit-g16", "hqq-int2-g16"),
         ("torchao-int8", "torchao-int8"),
         ("torchao-int4-g64", "torchao-int4-g64"),
+        ("quanto-fp8", "quanto-fp8"),
+        ("svdq-int4", "svdq-int4"),
         ("i1-q4_k_m", "i1-Q4_K_M"),
     ],
 )

@@ -410,3 +410,14 @@ def test_svdquant_has_kernels_for_some_gpus(gpu: str, quant: str, reason: str | 
     refusal = estimated(gpu=gpu, quant=quant, model="flux.1-dev").refusal
 
     assert refusal is None if reason is None else str(refusal).startswith(reason)
+
+
+def test_comfyui_says_what_it_may_hold() -> None:
+    """Smart memory: nothing is freed before its room is needed, so that a monitor shows more than a run needs."""
+    held = [
+        note for note in estimated(engine="comfyui", model="flux.1-dev", quant="fp8").assumptions if "a monitor" in note
+    ]
+
+    assert len(held) == 1
+    assert "up to 20.45 GiB of weights" in held[0]
+    assert not [note for note in estimated(engine="comfyui").assumptions if "a monitor" in note]

@@ -71,6 +71,10 @@ MASKS = (
     "attention has masks of all pairs of tokens, which grow with the square of the video; ComfyUI has none"
     " (diffusers 0.42.1 models/transformers/transformer_hunyuan_video15.py)"
 )
+LINGERS = (
+    "a monitor may show more: ComfyUI leaves components on the GPU until another needs the room, up to {} of weights here"
+    " (Comfy-Org/ComfyUI comfy/model_management.py free_memory)"
+)
 STAYS = (
     "bitsandbytes moves no component of 8 bits, which stays on the GPU in every turn, so that this takes no less than 16 bits"
     " in turn: FLUX.1 reserves 23.4 GiB and 23.3 (diffusers-quantization-benchmarks); torchao-int8 and fp8 take turns"
@@ -155,6 +159,8 @@ def estimate(job: Job[Traits, PipelineKeys], usual_offload: str, fixed: tuple[st
     notes = _notes(job, offload, fixed)
     if found != unfitted:
         notes.append(PARTLY)
+    elif offload == "partial" and sum(on_gpu.values()) > largest.weights_bytes:
+        notes.append(LINGERS.format(gib(min(sum(on_gpu.values()), job.traits.room_bytes))))
     idle = tuple(range(1, job.gpu_count))
     gpus = (gpu, *[DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in idle])
     stored = sum([row.total_bytes for row in job.checkpoint.stored])
