@@ -367,7 +367,13 @@ def falls_back(job: Job[Traits, PipelineKeys]) -> bool:
     if job.traits.quantizes or decodes_in_tiles(job.model, job.keys.vae_tiling):
         return False
     width, height, frames = decoded(job, False)
-    return width * height * frames * pixel_bytes(job) * job.workload.parallel > job.traits.room_bytes
+    return width * height * frames * pixel_bytes(job) * job.workload.parallel > left_for_decoding(job)
+
+
+def left_for_decoding(job: Job[Traits, PipelineKeys]) -> int:
+    """Bytes of the GPU that the largest decoder leaves."""
+    decoders = [size for name, size in component_bytes(job).items() if is_decoder(name)]
+    return max(0, job.traits.room_bytes - max(decoders, default=0))
 
 
 def decoded(job: Job[Traits, PipelineKeys], in_tiles: bool) -> tuple[int, int, int]:
@@ -402,9 +408,13 @@ def decoding(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
     high = expected * decoder.high
     if in_tiles and job.keys.vae_tiling is None and job.traits.quantizes:
         high = untiled * UNTILED_HIGH
-    if not job.traits.quantizes:
-        high = min(high, job.traits.room_bytes)  # what does not fit as a whole is decoded in tiles
-    return round(expected * DECODER_LOW), expected, max(round(high), expected)
+    low = expected
+    if not job.traits.quantizes:  # what does not fit as a whole fills the GPU and is decoded again in tiles
+        tile = decoded(job, True)
+        low = min(low, tile[0] * tile[1] * tile[2] * row)
+        high = min(high, left_for_decoding(job))
+        expected = max(expected, left_for_decoding(job)) if falls_back(job) else expected
+    return round(low * DECODER_LOW), expected, max(round(high), expected)
 
 
 def knows_activations(model: Model) -> bool:

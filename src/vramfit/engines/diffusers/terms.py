@@ -9,7 +9,9 @@ from vramfit.engines.diffusers.estimate import (
     component_bytes,
     decoded,
     denoising,
+    falls_back,
     is_u_net,
+    left_for_decoding,
     masks_bytes,
     output_of,
     pixel_bytes,
@@ -82,6 +84,13 @@ def _activations(job: Job[Traits, PipelineKeys], size: int, ledger: Ledger) -> N
             "compute", "gpu0", "activations of the denoiser", "tokens × width × 2 × results × images + scores", size, TOKENS,
             f"patches of {step.patch} x {step.patch} pixels, {step.frames} frames of a video in one",
             tokens=tokens, width=width_of(job), results=step.results, images=images, scores=scores,
+        )  # fmt: skip
+        return
+    if falls_back(job) and size == left_for_decoding(job):
+        room = job.traits.room_bytes
+        ledger.add(
+            "compute", "gpu0", "activations of the VAE", "room - decoder", size, PIXELS,
+            "the whole does not fit, so that it fills the GPU and is decoded again in tiles", room=room, decoder=room - size,
         )  # fmt: skip
         return
     width, height, frames = decoded(job, tiled(job))
