@@ -202,8 +202,15 @@ class Catalogue(Listings):
 
     def _repackaged(self, name: str) -> tuple[Reading, int | tuple[int, ...]] | None:
         """Nearest reading of a repository's name whose model the catalogue has, with the number of its entry or entries."""
-        from vramfit.catalogue.repositories import readings
+        from vramfit.catalogue.repositories import names_video, readings
 
+        if names_video(name):
+            from vramfit.catalogue.video_files import video_reading
+
+            video = video_reading(name, lambda run: isinstance(self._alias(run), int))
+            found = None if video is None else self._alias(video.model)
+            if video is not None and found is not None:
+                return video, found
         for reading in readings(name):
             found = self._container.look_up("model_aliases", normalise_model(reading.model))
             if found is not None:
@@ -382,6 +389,9 @@ class Catalogue(Listings):
             from vramfit.catalogue.nearest import ambiguous
 
             raise ambiguous("model", spelling, self._ids("model", found), "vramfit list models")
+        from vramfit.catalogue.video_files import refuse
+
+        refuse(name, lambda: [row[0] for row in self._container.section("model_rows")])
         raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
 
     def _everyday(self, name: str) -> int | tuple[int, ...] | None:

@@ -45,6 +45,11 @@ PREFIXES = (
 """Vendors that people put before a model's name."""
 
 
+SERIES = (
+    "wan", "hunyuanvideo", "hunyuan_video", "hunyuan-video", "hunyuan video", "ltx", "cogvideox", "mochi", "skyreels",
+    "kandinsky", "framepack", "fastwan", "allegro", "helios",
+)  # fmt: skip
+"""Beginnings of the names of video models, which ``video_files`` reads."""
 BASE = "-base"
 """End of the name of a model that was not trained to follow instructions."""
 
@@ -58,6 +63,11 @@ class Reading(Record):
     """Deployment keys that the rest of the name states: ``quant``, and ``family``, that of its files."""
     cut: Cut | None = None
     """Experts that were cut out of the model."""
+
+
+def names_video(name: str) -> bool:
+    """True for a name that begins with a series of video models."""
+    return name.strip().rpartition("/")[2].lower().startswith(SERIES)
 
 
 def readings(name: str) -> Iterator[Reading]:

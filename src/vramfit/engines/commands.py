@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import Record, replace
-from vramfit.engines import engine, names
+from vramfit.engines import DEFAULT, engine, names
 from vramfit.engines.keys import common_keys
 from vramfit.errors import UnknownProgram, UsageError
 from vramfit.launch import runs, unsaid
@@ -141,8 +141,14 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
         parts = [one for part in parts for one in started(program, part)]
     for part in parts:
         lines += _complete(part, lines, known, files)
+    launched: UsageError | None = None
     for name in names():
-        keys = engine(name).read_command(lines)
+        try:
+            keys = engine(name).read_command(lines)
+        except UsageError as error:
+            if name != DEFAULT:
+                raise
+            launched, keys = error, None  # a launcher of a script that no trainer has, which may be another engine's
         if keys is not None:
             found = {key: _on_machine(keys[key], lines) if key in FILES else keys[key] for key in keys}
             release = _release(name, lines)
@@ -150,6 +156,8 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
                 found.setdefault(RELEASE, release)
             left_out = [note for program in engine(name).programs() for one in lines for note in notes(program, one)]
             return Command(name, found, tuple(dict.fromkeys(left_out)), tuple(lines))
+    if launched is not None:
+        raise launched
     from vramfit.engines.others import refuse
 
     refuse(lines)

@@ -29,7 +29,7 @@ class Other(Record):
 
 KEYS = (
     "model", "quant", "context", "max_num_seqs", "tensor_parallel", "gpu_layers", "gpu_memory_utilization",
-    "task", "trainer", "sequence_length", "micro_batch", "gradient_accumulation", "lora_rank", "sharding",
+    "frames", "task", "trainer", "sequence_length", "micro_batch", "gradient_accumulation", "lora_rank", "sharding",
 )  # fmt: skip
 """Deployment keys that the next step states, in their order."""
 LOADERS = {"exllamav2": "exllamav2", "exllamav3": "exllamav3", "transformers": "transformers", "llama": "llama.cpp"}
@@ -138,6 +138,14 @@ OTHERS = (
             "--tuner_type": "task", "--max_length": "sequence_length", "--per_device_train_batch_size": "micro_batch",
             "--gradient_accumulation_steps": "gradient_accumulation", "--lora_rank": "lora_rank", "--deepspeed": "sharding"},
            also=("swift pt", "swift rlhf", "python -m swift.cli.sft", "python swift/cli/sft.py", "megatron sft")),
+    _other("SGLang's diffusion runtime", "diffusers", "sglang generate", {"--model-path": "model", "--num-frames": "frames"}),
+    _other("Wan2GP", "diffusers", "python wgp.py", {}),
+    _other("HunyuanVideo's own program", "diffusers", "python sample_video.py", {"--video-length": "frames"},
+           also=("python hyvideo/sample_video.py",)),
+    _other("SkyReels' own program", "diffusers", "python generate_video.py",
+           {"--model_id": "model", "--num_frames": "frames"}, also=("python generate_video_df.py",)),
+    _other("LightX2V", "diffusers", "python -m lightx2v.infer", {"--model_path": "model"}),
+    _other("FramePack", "diffusers", "python demo_gradio.py", {}, also=("python demo_gradio_f1.py",)),
     _other("Triton", "tensorrt-llm", "tritonserver", {"--model-repository": "model"}),
 )  # fmt: skip
 """Engines that are not estimated, by the words that start them."""

@@ -13,6 +13,7 @@ from vramfit.units import MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.launch.words import Process
     from vramfit.workload.common import Workload
 
 
@@ -45,6 +46,12 @@ class ComfyUi(Diffusers):
         mode = self.own_keys(deployment.workload).component_offload
         words = {"none": " --highvram", "group": " --lowvram", "sequential": " --novram"}
         return f"python main.py{words.get(mode or '', '')}"
+
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
+        """Read the deployment keys of the flags that the server is started with; None if no process starts it."""
+        from vramfit.engines.comfyui.launch import read
+
+        return read(given)
 
 
 ENGINE = ComfyUi()

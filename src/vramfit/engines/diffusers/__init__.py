@@ -127,10 +127,11 @@ class Diffusers(Engine["Traits", PipelineKeys]):
         return command(deployment, self.own_keys(deployment.workload), self.usual_offload)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """Read the deployment keys of a script that runs a pipeline; None if no script does."""
+        """Read the deployment keys of a script that runs a pipeline, or of Wan's own program; None if there is none."""
+        from vramfit.engines.diffusers import programs
         from vramfit.engines.diffusers.script import read
 
-        return read(given)
+        return read(given) or programs.read(given)
 
 
 ENGINE = Diffusers()

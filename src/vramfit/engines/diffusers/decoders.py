@@ -56,6 +56,8 @@ class Decoder(Record):
     wide: tuple[str, ...] = ("fp32",)
     """Schemes with which diffusers decodes in 32 bits, where ComfyUI does in 16 (``comfy/sd.py`` ``working_dtypes``); ``*`` is
     any scheme."""
+    in_comfyui: int | None = None
+    """Bytes in ComfyUI, where its class decodes otherwise."""
 
 
 WIDE = 2
@@ -75,20 +77,24 @@ SMALL_U_NET = Decoder(2500, high=5.5, tile=1024)
 Diffusion 1.5 in fp16 takes 10,000 on a GTX 1080 with PyTorch 1.10 (huggingface/diffusers issue 1934), which has no fused
 attention; the pipeline's safety checker is among them, 1,160 a pixel of 512x512."""
 DECODERS = {
-    # 3,500 elements a pixel for four frames, in 32 bits, as the model cards load it; A14B at 1280x720 then does not fit 80 GB
-    # (Wan-Video/Wan2.2 issue 42), and at 832x480 takes 72.9 GB (huggingface/diffusers issue 12011).
-    "AutoencoderKLWan": Decoder(3500, 4, wide=("*",)),
-    # Its decoder has 256 channels at half the side where that of Wan2.1 has 96 at the whole: two thirds of the elements
-    # (Wan-Video/Wan2.2 wan/modules/vae2_2.py ``dec_dim`` and ``unpatchify``).
-    "AutoencoderKLWan of 48 channels": Decoder(2350, 4, wide=("*",)),
+    # Counted with the class on PyTorch's ``meta`` device, 5,111 bytes in 32 bits: 8.2 GB at 832x480, as README.md of
+    # Wan-Video/Wan2.1 has it; and 5,744 for that of Wan2.2 TI2V. PyTorch holds a tenth more: 26 GB in all at 1280x704
+    # (huggingface/diffusers issue 12097). A14B at 832x480 takes 72.9 GB (issue 12011), and at 1280x720 does not fit 80 GB
+    # (Wan-Video/Wan2.2 issue 42).
+    "AutoencoderKLWan": Decoder(2800, 4, wide=("*",)),
+    "AutoencoderKLWan of 48 channels": Decoder(3150, 4, wide=("*",)),
     # 60.10 GB for 768x512x121, of which 38.55 GiB are weights; 43.58 in tiles (huggingface/blog ``video_gen.md``).
     "AutoencoderKLHunyuanVideo": Decoder(3676, 16, tiled=True),
-    "AutoencoderKLHunyuanVideo15": Decoder(7200, 4, tiled=True),
-    # 31.75 GiB for 720x480x49 with 19.76 loaded, for 5B, and 24.51 with 12.54 for 2B (sayakpaul/diffusers-torchao README.md).
-    "AutoencoderKLCogVideoX": Decoder(4660, 8, tile=300),
+    # Counted likewise: it has all frames at once, in tiles too, which is why README.md of Tencent-Hunyuan/HunyuanVideo-1.5 asks
+    # for 14 GB at least. ComfyUI's class takes the bytes that it frees room by (``comfy/sd.py``, 1,400 elements for four frames).
+    "AutoencoderKLHunyuanVideo15": Decoder(1800, 0, tiled=True, in_comfyui=700),
+    # Counted likewise, 15.8 GB at 720x480; 18 GB with components in turn (zai-org/CogVideo issue 92). Earlier releases took less:
+    # 31.75 GiB for 5B with 19.76 loaded (sayakpaul/diffusers-torchao README.md).
+    "AutoencoderKLCogVideoX": Decoder(5700, 8, tile=300),
     # 17.75 GB for 768x512x121 with 13.23 GiB of weights (huggingface/blog ``video_gen.md``).
     "AutoencoderKLLTXVideo": Decoder(102, 0, tile=512),
-    "AutoencoderKLLTX2Video": Decoder(150, 0, tile=512, tiled=True),
+    # Counted likewise, 85 and 1,880.
+    "AutoencoderKLLTX2Video": Decoder(95, 0, tile=512, tiled=True),
     "AutoencoderKLMochi": Decoder(2000, 0, tiled=True),
     # 4,666 bytes a pixel at 1328x1328 and 4,326 at 768x1152 (Comfy-Org/ComfyUI issue 9771 and pull request 11199), 4,130 at
     # 2048x2048 (huggingface/diffusers issue 12900, with PyTorch 2.8).

@@ -10,6 +10,7 @@ from vramfit._record import Record
 from vramfit.engines.diffusers.components import ENCODER_BITS, LESS_OF_MIX, is_decoder, is_denoiser, is_text_encoder
 from vramfit.engines.diffusers.decoders import WIDE, decoder_of, decodes_in_tiles, usual_size
 from vramfit.engines.diffusers.kept import cast_share, embeddings_of, unconverted_of
+from vramfit.engines.diffusers.steps import step_of
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell
 from vramfit.units import gib
@@ -21,20 +22,10 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
 
-PATCH = 16
-"""Pixels of a side of the patch that is a denoiser's token: eight by the VAE, two by the patches (FLUX, SD3, Wan)."""
 REFERENCE_TOKENS = 64 * 64
 """Tokens of a reference image, whose area edits bring to 1024 x 1024 whatever they make (diffusers 0.42.1
 ``pipelines/qwenimage/pipeline_qwenimage_edit_plus.py`` ``VAE_IMAGE_SIZE``, ``flux/pipeline_flux_kontext.py``
 ``PREFERRED_KONTEXT_RESOLUTIONS``, ``flux2/pipeline_flux2.py``)."""
-FRAMES_A_TOKEN = 4
-"""Frames that a video's VAE joins into one (AutoencoderKLWan, AutoencoderKLHunyuanVideo)."""
-TENSORS, TENSORS_LOW, TENSORS_HIGH = 20, 8, 50
-"""Results of the width of the residual stream that exist at once for each token of a denoiser, in 16 bits, with bounds.
-In diffusers FLUX.1 takes 0.47 GiB beside its weights at 1024x1024 (huggingface.co/datasets/diffusers/benchmarks), 18 for each
-token, and HunyuanVideo 5.0 GiB at 768x512x121 (huggingface/blog ``video_gen.md``), 18. Other programs take more:
-HunyuanVideo's own 60 GB for 720x1280x129 and 45 GB for 544x960x129 (README of Tencent-Hunyuan/HunyuanVideo), 47 for each token
-of the difference; candle 22.1 GiB for Wan2.2 A14B in Q4 at 1280x720x81 (SceneWorks pull request 1608), 30."""
 READING, READING_HIGH = 0.02, 0.15
 """Share of a text encoder's weights that its activations take, with an upper bound. A pipeline keeps the results of all
 layers (``output_hidden_states``): 1,024 tokens of L layers of width d are 2,048 L d bytes, and the weights 24 L d² or so,
@@ -72,7 +63,15 @@ PARTLY = (
     "the running component is not whole on the GPU: ComfyUI leaves what does not fit in RAM and copies it at every step"
     " (Comfy-Org/ComfyUI comfy/model_management.py load_models_gpu)"
 )
-SMART = (
+AGAIN = (
+    "decoding does not fit as a whole: ComfyUI then decodes in tiles, which is slower"
+    " (Comfy-Org/ComfyUI comfy/sd.py VAE.decode)"
+)
+MASKS = (
+    "attention has masks of all pairs of tokens, which grow with the square of the video; ComfyUI has none"
+    " (diffusers 0.42.1 models/transformers/transformer_hunyuan_video15.py)"
+)
+LINGERS = (
     "a monitor may show more: ComfyUI leaves components on the GPU until another needs the room, up to {} of weights here"
     " (Comfy-Org/ComfyUI comfy/model_management.py free_memory)"
 )
@@ -161,7 +160,7 @@ def estimate(job: Job[Traits, PipelineKeys], usual_offload: str, fixed: tuple[st
     if found != unfitted:
         notes.append(PARTLY)
     elif offload == "partial" and sum(on_gpu.values()) > largest.weights_bytes:
-        notes.append(SMART.format(gib(min(sum(on_gpu.values()), job.traits.room_bytes))))
+        notes.append(LINGERS.format(gib(min(sum(on_gpu.values()), job.traits.room_bytes))))
     idle = tuple(range(1, job.gpu_count))
     gpus = (gpu, *[DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in idle])
     stored = sum([row.total_bytes for row in job.checkpoint.stored])
@@ -198,8 +197,12 @@ def _notes(job: Job[Traits, PipelineKeys], offload: str, fixed: tuple[str, ...])
     notes = [f"activations are those of {made}, {count} at a time; output_size, frames and parallel state others"]
     if job.workload.images:
         notes.append(f"each reference image adds {REFERENCE_TOKENS:,} tokens to those of what is made")
-    if tiled(job):
+    if falls_back(job):
+        notes.append(AGAIN)
+    elif tiled(job):
         notes.append("the VAE decodes in tiles (vae.enable_tiling)")
+    if masks_bytes(job, tokens_of(job)):
+        notes.append(MASKS)
     if offload != "none" and {job.scheme.id, job.keys.text_encoder} & {*fixed}:
         notes.append(STAYS)
     elif offload != "none" and fixed and "bitsandbytes" in _families(job):
@@ -219,6 +222,8 @@ def component_bytes(job: Job[Traits, PipelineKeys]) -> dict[str, int]:
     for row in job.checkpoint.stored:
         name, elements = row.tensor.name, row.tensor.elements
         found[name] = row.total_bytes
+        if is_decoder(name) and decodes_wide(job):
+            found[name] = 2 * WIDE * elements
         if bits is not None and is_text_encoder(name):
             kept = embeddings_of(described[name])
             kept += unconverted_of(described[name]) if job.traits.quantizes else 0
@@ -313,7 +318,8 @@ def output_of(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
 def tokens_of(job: Job[Traits, PipelineKeys]) -> int:
     """Tokens that the denoiser has of an image or a video, and of reference images beside it."""
     width, height, frames = output_of(job)
-    made = (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
+    step = step_of(job.model)
+    made = (width // step.patch) * (height // step.patch) * -(-frames // step.frames)
     return made + job.workload.images * REFERENCE_TOKENS
 
 
@@ -324,21 +330,55 @@ def denoising(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
         width, height, _ = output_of(job)
         taken = width * height * U_NET_PIXEL * job.workload.parallel * (WIDE if job.scheme.id == "fp32" else 1)
         return round(U_NET_LOW * taken), taken, U_NET_HIGH * taken
-    row = 2 * width_of(job) * tokens * job.workload.parallel
-    scores = scores_bytes(job, tokens)
-    return TENSORS_LOW * row, TENSORS * row + SCORES * scores, TENSORS_HIGH * row + SCORES_HIGH * scores
+    step, scores, masks = step_of(job.model), scores_bytes(job, tokens), masks_bytes(job, tokens)
+    taken = step.results * 2 * width_of(job) * tokens * job.workload.parallel
+    high = step.high * taken * (WIDE if runs_wide(job) else 1)
+    return (
+        round(step.low * taken) + masks // 2,
+        taken + SCORES * scores + masks,
+        round(high) + SCORES_HIGH * scores + masks,
+    )
 
 
 def scores_bytes(job: Job[Traits, PipelineKeys], tokens: int) -> int:
     """Bytes of a matrix of scores of every pair of tokens in 32 bits; 0 where a fused kernel needs none."""
-    if not job.traits.plain_attention or job.scheme.id in ("fp16", "fp32"):
+    if not job.traits.plain_attention or job.scheme.id in ("fp16", "fp32") or not job.traits.quantizes:
         return 0
     return 4 * (width_of(job) // HEAD) * (tokens + PROMPT) ** 2 * job.workload.parallel
 
 
+def runs_wide(job: Job[Traits, PipelineKeys]) -> bool:
+    """True where ComfyUI may run in 32 bits: without fused attention in BF16 it casts to FP16, where the model allows that.
+
+    Comfy-Org/ComfyUI at 033046cc ``comfy/model_management.py`` ``unet_dtype``; ``comfy/supported_models.py`` names FP16 for Wan,
+    and not for HunyuanVideo, Mochi and LTX-Video (``supported_inference_dtypes``).
+    """
+    return job.traits.plain_attention and not job.traits.quantizes
+
+
+def masks_bytes(job: Job[Traits, PipelineKeys], tokens: int) -> int:
+    """Bytes of the masks of all pairs of tokens that a class of diffusers makes; ComfyUI's own classes make none."""
+    masked = step_of(job.model).mask_bytes if job.traits.quantizes else 0
+    return masked * (tokens + PROMPT) ** 2 * job.workload.parallel
+
+
 def tiled(job: Job[Traits, PipelineKeys]) -> bool:
-    """True if the VAE decodes in tiles."""
-    return decodes_in_tiles(job.model, job.keys.vae_tiling)
+    """True if the VAE decodes in tiles, which ComfyUI does where the whole does not fit."""
+    return decodes_in_tiles(job.model, job.keys.vae_tiling) or falls_back(job)
+
+
+def falls_back(job: Job[Traits, PipelineKeys]) -> bool:
+    """True where ComfyUI runs out of memory with the whole and decodes again in tiles (``comfy/sd.py`` ``VAE.decode``)."""
+    if job.traits.quantizes or decodes_in_tiles(job.model, job.keys.vae_tiling):
+        return False
+    width, height, frames = decoded(job, False)
+    return width * height * frames * pixel_bytes(job) * job.workload.parallel > left_for_decoding(job)
+
+
+def left_for_decoding(job: Job[Traits, PipelineKeys]) -> int:
+    """Bytes of the GPU that the largest decoder leaves."""
+    decoders = [size for name, size in component_bytes(job).items() if is_decoder(name)]
+    return max(0, job.traits.room_bytes - max(decoders, default=0))
 
 
 def decoded(job: Job[Traits, PipelineKeys], in_tiles: bool) -> tuple[int, int, int]:
@@ -353,8 +393,15 @@ def decoded(job: Job[Traits, PipelineKeys], in_tiles: bool) -> tuple[int, int, i
 def pixel_bytes(job: Job[Traits, PipelineKeys]) -> int:
     """Bytes that decoding takes for a pixel of a frame, in the width that the engine decodes in."""
     decoder = decoder_of(job.model)
-    wide = job.traits.quantizes and ("*" in decoder.wide or job.scheme.id in decoder.wide)
-    return decoder.pixel_bytes * (WIDE if wide else 1)
+    if decoder.in_comfyui is not None and not job.traits.quantizes:
+        return decoder.in_comfyui
+    return decoder.pixel_bytes * (WIDE if decodes_wide(job) else 1)
+
+
+def decodes_wide(job: Job[Traits, PipelineKeys]) -> bool:
+    """True if the VAE is in 32 bits."""
+    wide = decoder_of(job.model).wide
+    return job.traits.quantizes and ("*" in wide or job.scheme.id in wide)
 
 
 def decoding(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
@@ -364,9 +411,15 @@ def decoding(job: Job[Traits, PipelineKeys]) -> tuple[int, int, int]:
     row = pixel_bytes(job) * job.workload.parallel
     expected, untiled = width * height * frames * row, whole[0] * whole[1] * whole[2] * row
     high = expected * decoder.high
-    if in_tiles and job.keys.vae_tiling is None:
+    if in_tiles and job.keys.vae_tiling is None and job.traits.quantizes:
         high = untiled * UNTILED_HIGH
-    return round(expected * DECODER_LOW), expected, max(round(high), expected)
+    low = expected
+    if not job.traits.quantizes:  # what does not fit as a whole fills the GPU and is decoded again in tiles
+        tile = decoded(job, True)
+        low = min(low, tile[0] * tile[1] * tile[2] * row)
+        high = min(high, left_for_decoding(job))
+        expected = max(expected, left_for_decoding(job)) if falls_back(job) else expected
+    return round(low * DECODER_LOW), expected, max(round(high), expected)
 
 
 def knows_activations(model: Model) -> bool:

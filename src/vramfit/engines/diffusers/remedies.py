@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vramfit.engines.diffusers.components import is_text_encoder
-from vramfit.engines.diffusers.decoders import decodes_in_tiles
+from vramfit.engines.diffusers.decoders import decodes_in_tiles, usual_size
+from vramfit.engines.diffusers.steps import step_of
 from vramfit.engines.interface import Setting
 
 TYPE_CHECKING = False
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment
     from vramfit.engines.pipelines import PipelineKeys
+    from vramfit.model import Model
 
 ENCODERS = {"fp8": "FP8", "int8": "8 bits", "nf4": "4 bits"}
 """Forms of quantized text encoders in words, with more bits first."""
@@ -26,6 +28,8 @@ OFFLOADS = {
     ),
 }  # fmt: skip
 """Summary, cost and effort of the modes of offloading that are proposed; layer by layer is slower than by blocks."""
+SMALLER = 2 / 3
+"""Share of a side: 1280x720 becomes 848x480, which most models make as well."""
 WHOLE_ONLY = ("bitsandbytes",)
 """Families of schemes whose components are moved as wholes: accelerate and diffusers copy the blocks of plain tensors."""
 
@@ -60,6 +64,29 @@ def settings(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> 
         yield _setting("group", None)
         if tiles:
             yield _setting("group", None, tiles)
+    yield from _shorter(deployment.model, keys, "group" if blocks else turns)
+
+
+def _shorter(model: Model, keys: PipelineKeys, offload: str | None) -> Iterator[Setting]:
+    """Settings of half the frames, of two thirds of the sides, and of both, with the mode of offloading that needs least."""
+    usual, usual_frames = usual_size(model)
+    (width, height), frames = keys.output_size or usual, keys.frames or usual_frames
+    step = step_of(model)
+    fewer = (frames // 2 // step.frames) * step.frames + 1
+    sides = [max(step.patch, round(side * SMALLER / step.patch) * step.patch) for side in (width, height)]
+    if frames <= step.frames:
+        return
+    begun = {} if offload is None else {"component_offload": offload}
+    trades = [] if offload is None else [OFFLOADS[offload][1]]
+    words = [] if offload is None else [OFFLOADS[offload][0]]
+    less, small = f"make {fewer} frames", f"make {sides[0]}x{sides[1]} pixels"
+    options: tuple[tuple[dict[str, object], list[str], list[str]], ...] = (
+        ({"frames": fewer}, [less], ["a shorter video"]),
+        ({"output_size": tuple(sides)}, [small], ["a coarser video"]),
+        ({"frames": fewer, "output_size": tuple(sides)}, [less, small], ["a shorter and coarser video"]),
+    )
+    for changes, made, trade in options:
+        yield Setting({**begun, **changes}, " and ".join([*words, *made]), "; ".join([*trades, *trade]), 3)
 
 
 def _setting(offload: str | None, form: str | None, tiles: bool = False) -> Setting:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from vramfit.engines.diffusers.components import is_text_encoder
 from vramfit.engines.diffusers.estimate import (
-    FRAMES_A_TOKEN,
-    PATCH,
     SCORES,
-    TENSORS,
     U_NET_PIXEL,
     component_bytes,
     decoded,
     denoising,
+    falls_back,
     is_u_net,
+    left_for_decoding,
+    masks_bytes,
     output_of,
     pixel_bytes,
     scores_bytes,
@@ -20,6 +20,7 @@ from vramfit.engines.diffusers.estimate import (
     tokens_of,
     width_of,
 )
+from vramfit.engines.diffusers.steps import step_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
 
 WEIGHTS = "diffusers 0.42.1 pipelines/pipeline_utils.py"
-TOKENS = "engines/diffusers/estimate.py TENSORS, with its sources"
+TOKENS = "engines/diffusers/steps.py STEPS, with its sources"
 U_NET = "engines/diffusers/estimate.py U_NET_PIXEL, with its source"
 READINGS = "engines/diffusers/estimate.py READING, with its source"
 PIXELS = "engines/diffusers/decoders.py DECODERS, with their sources"
@@ -67,7 +68,7 @@ def _activations(job: Job[Traits, PipelineKeys], size: int, ledger: Ledger) -> N
     """Add the activations of the turn that is the largest: of the denoiser, of the text encoder, or of the VAE."""
     images = job.workload.parallel
     tokens = tokens_of(job)
-    scores = SCORES * scores_bytes(job, tokens)
+    step, scores = step_of(job.model), SCORES * scores_bytes(job, tokens) + masks_bytes(job, tokens)
     if not size:
         return
     if size == denoising(job)[1] and is_u_net(job.model):
@@ -81,8 +82,15 @@ def _activations(job: Job[Traits, PipelineKeys], size: int, ledger: Ledger) -> N
     if size == denoising(job)[1]:
         ledger.add(
             "compute", "gpu0", "activations of the denoiser", "tokens × width × 2 × results × images + scores", size, TOKENS,
-            f"patches of {PATCH} x {PATCH} pixels, {FRAMES_A_TOKEN} frames of a video in one",
-            tokens=tokens, width=width_of(job), results=TENSORS, images=images, scores=scores,
+            f"patches of {step.patch} x {step.patch} pixels, {step.frames} frames of a video in one",
+            tokens=tokens, width=width_of(job), results=step.results, images=images, scores=scores,
+        )  # fmt: skip
+        return
+    if falls_back(job) and size == left_for_decoding(job):
+        room = job.traits.room_bytes
+        ledger.add(
+            "compute", "gpu0", "activations of the VAE", "room - decoder", size, PIXELS,
+            "the whole does not fit, so that it fills the GPU and is decoded again in tiles", room=room, decoder=room - size,
         )  # fmt: skip
         return
     width, height, frames = decoded(job, tiled(job))
