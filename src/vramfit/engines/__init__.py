@@ -62,7 +62,11 @@ for _one in (
     Registration("diffusers", "vramfit.engines.diffusers", keys="vramfit.engines.pipelines", pipelines=True),
     Registration("comfyui", "vramfit.engines.comfyui", keys="vramfit.engines.pipelines", pipelines=True),
     Registration(
-        "whisper.cpp", "vramfit.engines.whispercpp", keys="vramfit.engines.pipelines", further=("SPEECH_GROUPS",)
+        "whisper.cpp",
+        "vramfit.engines.whispercpp",
+        ("ggml",),
+        keys="vramfit.engines.pipelines",
+        further=("SPEECH_GROUPS",),
     ),
     Registration(
         "faster-whisper",

@@ -32,6 +32,8 @@ TYPES = {
     "int8_bfloat16": "int8_float16", "int8_float32": "int8_float32", "default": "fp16", "auto": "int8_float16",
 }  # fmt: skip
 """Schemes by the words of ``compute_type``; files are in 16-bit floats."""
+WORDS = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
+"""Words of ``compute_type`` by schemes that are called otherwise here."""
 BATCH = 8
 """Windows at once of ``BatchedInferencePipeline`` and of WhisperX where nothing else is stated."""
 
@@ -71,15 +73,13 @@ STANDALONE = Program(
 
 def size_name(deployment: Deployment) -> str | None:
     """Name that ``WhisperModel`` has for the deployment's model; None for a model without one."""
-    name = deployment.model.id.removeprefix(OURS)
+    name = deployment.model.id.replace(f"distil-{OURS}", "distil-").removeprefix(OURS)
     return name if name in SIZES else None
 
 
 def command(deployment: Deployment, keys: SpeechKeys) -> str:
     """Write the Python that loads the model in its type, and transcribes a sound in one window or in a batch of them."""
-    kind = next(word for word, scheme in TYPES.items() if scheme == deployment.scheme.id and word != "default")
-    if deployment.scheme.id == "int8_float16":
-        kind = "int8_float16"
+    kind = WORDS.get(deployment.scheme.id, deployment.scheme.id)
     batch = deployment.workload.parallel
     name = size_name(deployment) or repository(deployment)
     wrapped = batch > 1

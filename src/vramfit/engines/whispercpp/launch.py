@@ -121,12 +121,10 @@ def read(given: list[Process]) -> dict[str, Any] | None:
 
 def _named(path: str) -> dict[str, str]:
     """Model and scheme that the name of a ggml file states; nothing for a file of another name."""
-    name = path.replace("\\", "/").rpartition("/")[2]
-    if not name.startswith("ggml-") or not name.endswith(".bin"):
+    from vramfit.catalogue.speech_files import FILE, SUFFIX, of_file
+
+    name = path.replace("\\", "/").rpartition("/")[2].lower()
+    if not name.startswith(FILE) or not name.endswith(SUFFIX):
         return {}
-    stem, scheme = name[len("ggml-") : -len(".bin")], "F16"
-    front, dash, last = stem.rpartition("-")
-    if dash and last[:1] == "q" and last[1:2].isdecimal():
-        stem, scheme = front, last.upper()
-    stem = {"large": "large-v3", "large-turbo": "large-v3-turbo"}.get(stem, stem)
-    return {"model": stem if stem.startswith("distil") else f"{OURS}{stem}", "quant": scheme}
+    model, stated = of_file(name)
+    return {"model": model, "quant": stated["quant"]}
