@@ -108,9 +108,7 @@ def estimate(job: Job[object, object], buffers: Sequence[Buffer], low: int, more
     return Estimate((gpu, *others), NOTHING, weights, tuple(notes), {}, idle=idle)
 
 
-def account(
-    job: Job[object, object], found: Estimate, ledger: Ledger, buffers: Sequence[Buffer], source: str
-) -> None:
+def account(job: Job[object, object], found: Estimate, ledger: Ledger, buffers: Sequence[Buffer], source: str) -> None:
     """Add the terms of an estimate to the ledger: tensors by what they do, and each buffer."""
     from vramfit.engines.tensor_terms import add_tensors, rows_of
 

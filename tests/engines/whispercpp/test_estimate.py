@@ -29,7 +29,9 @@ NAMES = {
 def test_sizes_are_those_of_the_log(log: dict[str, Any]) -> None:
     """Weights and caches to the byte that it prints, compute buffers to 1 MB; it starts with one decoder."""
     asked = {key: log[key] for key in ("model", "quant", "flash_attention") if key in log}
-    (one,) = resolve(parse_request({"gpu": "rtx4090", "engine": "whisper.cpp", "beam_size": 1, **asked}), open_catalogue())
+    (one,) = resolve(
+        parse_request({"gpu": "rtx4090", "engine": "whisper.cpp", "beam_size": 1, **asked}), open_catalogue()
+    )
     runtime = engine("whisper.cpp")
     job: Job[Any, Any] = Job(one.checkpoint, one.workload, runtime.view(one.gpus, one.workload).traits, 1)
     found = {buffer.name: buffer.bytes / 1e6 for buffer in buffers(job)}
@@ -77,7 +79,9 @@ def test_caches_are_padded(expected: int, tokens: int) -> None:
 def test_processors_share_the_weights() -> None:
     """Each has caches and buffers of its own."""
     one, three = [
-        report("-g", "rtx4090", "-m", "whisper-small", "--engine", "whisper.cpp", "--quant", "Q8_0", "--parallel", count)
+        report(
+            "-g", "rtx4090", "-m", "whisper-small", "--engine", "whisper.cpp", "--quant", "Q8_0", "--parallel", count
+        )
         for count in ("1", "3")
     ]
     alone, three_times = one.estimates[0]["breakdown"], three.estimates[0]["breakdown"]
@@ -89,10 +93,16 @@ def test_processors_share_the_weights() -> None:
 @pytest.mark.parametrize(
     ("message", "arguments"),
     [
-        ("whisper.cpp is modelled for Whisper alone, which Llama 3.1 8B is not", ("-m", "llama-3.1-8b", "--quant", "Q8_0")),
+        (
+            "whisper.cpp is modelled for Whisper alone, which Llama 3.1 8B is not",
+            ("-m", "llama-3.1-8b", "--quant", "Q8_0"),
+        ),
         ("whisper.cpp has no files in IQ4_XS", ("-m", "whisper-small", "--quant", "IQ4_XS")),
         ("rows of 384 of Whisper tiny are no multiple of Q4_K's blocks", ("-m", "whisper-tiny", "--quant", "Q4_K_M")),
-        ("whisper.cpp loads the whole model on one GPU", ("-m", "whisper-small", "--quant", "F16", "--gpu-layers", "3")),
+        (
+            "whisper.cpp loads the whole model on one GPU",
+            ("-m", "whisper-small", "--quant", "F16", "--gpu-layers", "3"),
+        ),
     ],
 )
 def test_what_it_does_not_load(message: str, arguments: tuple[str, ...]) -> None:

@@ -55,7 +55,18 @@ def test_without_a_gpu() -> None:
         (
             "hf download ggerganov/whisper.cpp ggml-small-q5_1.bin --local-dir models\n"
             "whisper-cli sound.wav -m models/ggml-small-q5_1.bin -p 2 -bs 1 -nfa",
-            ("-m", "whisper-small", "--quant", "Q5_1", "--parallel", "2", "--beam-size", "1", "--flash-attention", "off"),
+            (
+                "-m",
+                "whisper-small",
+                "--quant",
+                "Q5_1",
+                "--parallel",
+                "2",
+                "--beam-size",
+                "1",
+                "--flash-attention",
+                "off",
+            ),
         ),
     ],
 )

@@ -51,8 +51,8 @@ def estimate(job: Job[None, SpeechKeys]) -> Estimate:
     # Encoding and decoding take turns, and what a turn has beyond the other is counted as results.
     more = own * (MOST_WINDOW_TOKENS - WINDOW_TOKENS) // WINDOW_TOKENS if work.parallel > 1 else 0
     notes = [
-        f"the decoder follows {job.keys.beam_size} hypotheses of {tokens_of(job)} tokens for each window; beam_size states another"
-        " number",
+        f"the decoder follows {job.keys.beam_size} hypotheses of {tokens_of(job)} tokens for each window;"
+        " beam_size states another number",
         f"sound is read in windows of 30 seconds, {size.positions:,} positions; parallel is the batch of windows"
         " (BatchedInferencePipeline, WhisperX)",
     ]

@@ -99,7 +99,9 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     from vramfit.launch.read import first
 
     for one in given:
-        load = next((call for call in one.calls if call.last == "WhisperModel" or call.name == "whisperx.load_model"), None)
+        load = next(
+            (call for call in one.calls if call.last == "WhisperModel" or call.name == "whisperx.load_model"), None
+        )
         if load is not None:
             return _of_calls(one.calls, load)
     keys = first(WHISPERX, given)

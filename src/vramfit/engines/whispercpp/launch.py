@@ -49,10 +49,7 @@ _VALUES = (
     " --host --port --public --request-path --inference-path --tmp-dir"
 )
 _UNMODELLED = {"-ac": 1, "--audio-ctx": 1, "-dtw": 1, "--dtw": 1}
-_REFUSED = {
-    flag: ("the CPU computes everything, and no GPU is used", "leave the flag out")
-    for flag in ("-ng", "--no-gpu")
-}  # fmt: skip
+_REFUSED = dict.fromkeys(("-ng", "--no-gpu"), ("the CPU computes everything, and no GPU is used", "leave the flag out"))  # fmt: skip
 CLI = Program(
     ("whisper-cli",),
     (*_FLAGS, Flag("", "sound")),
