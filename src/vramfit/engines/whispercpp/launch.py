@@ -49,7 +49,7 @@ _VALUES = (
     " --host --port --public --request-path --inference-path --tmp-dir"
 )
 _UNMODELLED = {"-ac": 1, "--audio-ctx": 1, "-dtw": 1, "--dtw": 1}
-_REFUSED = dict.fromkeys(("-ng", "--no-gpu"), ("the CPU computes everything, and no GPU is used", "leave the flag out"))  # fmt: skip
+_REFUSED = dict.fromkeys(("-ng", "--no-gpu"), ("the CPU computes everything, and no GPU is used", "leave the flag out"))
 CLI = Program(
     ("whisper-cli",),
     (*_FLAGS, Flag("", "sound")),
