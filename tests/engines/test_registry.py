@@ -14,7 +14,7 @@ def test_the_engines() -> None:
     """In the order of help texts and lists; each is what its folder calls it."""
     expected = (
         "transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav2", "exllamav3", "mlx", "tensorrt-llm",
-        "diffusers", "comfyui", "whisper.cpp", "faster-whisper",
+        "diffusers", "comfyui", "whisper.cpp", "faster-whisper", "openai-whisper",
     )  # fmt: skip
     assert expected == names()
     assert expected == tuple(engine(name).name for name in names())

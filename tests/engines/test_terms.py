@@ -85,6 +85,7 @@ DEPLOYMENTS: dict[str, list[dict[str, object]]] = {
         {"gpu": "rtx4090", "model": "whisper-large-v3", "quant": "int8", "parallel": 8},
         {"gpu": "rtx4090", "model": "whisper-tiny", "quant": "fp32", "beam_size": 1},
     ],
+    "openai-whisper": [{"gpu": "rtx4090", "model": "whisper-large-v3-turbo", "quant": "fp32"}],
 }  # fmt: skip
 CASES: list[dict[str, object]] = [{**keys, "engine": engine} for engine, rows in DEPLOYMENTS.items() for keys in rows]
 

@@ -75,6 +75,12 @@ for _one in (
         keys="vramfit.engines.pipelines",
         further=("SPEECH_GROUPS",),
     ),
+    Registration(
+        "openai-whisper",
+        "vramfit.engines.openaiwhisper",
+        keys="vramfit.engines.pipelines",
+        further=("SPEECH_GROUPS",),
+    ),
 ):
     register(_one)
 

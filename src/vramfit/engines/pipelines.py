@@ -1,4 +1,4 @@
-"""Deployment keys of engines for one kind of model: pipelines (diffusers, ComfyUI) and speech (whisper.cpp, faster-whisper)."""
+"""Deployment keys of engines for one kind of model: pipelines (diffusers, ComfyUI) and speech (Whisper's programs)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SPEECH_KEYS = (
     Key(
         "beam_size",
         "count",
-        "whisper.cpp, faster-whisper: hypotheses that the decoder follows at once",
+        "whisper.cpp, faster-whisper, openai-whisper: hypotheses that the decoder follows at once",
         default=5,
         maximum=64,
     ),
