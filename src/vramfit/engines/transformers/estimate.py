@@ -38,6 +38,8 @@ REPEATED = ("falcon",)
 MODEL_BYTES = 2
 """Bytes of an element that a model computes with: 16 bits, even if its weights are stored in fewer."""
 
+WIDE = "fp32"
+"""Scheme whose results have twice as many bytes as in 16 bits."""
 COMPUTE_LOW, COMPUTE_HIGH = 0.5, 1.35
 """Lowest and highest factor of the activations: an eager, SDPA or compiled forward pass keeps more or fewer temporary
 tensors alive."""
@@ -228,7 +230,8 @@ def _compute_bytes(job: Job[object, None], cut: Slices, encoder_tokens: int) -> 
         peak += tokens * widest_feed_forward(model) * 4
     elif job.scheme.family != "plain":
         peak += 2 * cut.largest_linear_elements
-    return max(peak, encoder_bytes(model, work.images, work.image_size, flash_attention=work.flash_attention))
+    most = max(peak, encoder_bytes(model, work.images, work.image_size, flash_attention=work.flash_attention))
+    return 2 * most if job.scheme.id == WIDE else most
 
 
 def _device(name: str, weights: int, cache: int, compute: int, growing: int, read: int) -> DeviceMemory:

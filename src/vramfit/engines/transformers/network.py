@@ -2,10 +2,10 @@
 
 Vocoders, transducers and flows of speech run in PyTorch by their own libraries. What they need beside their weights was
 measured of few. F5-TTS (351 million parameters with its vocoder, in 16 bits) takes 1,622 MiB (SWivid/F5-TTS issue 197), which
-is 0.5 GiB beside weights and context; Chatterbox (798 million, in 32) 3,606 MiB after a sentence (shinshin86/
-local-tts-on-google-colab pull request 43), 0.1 GiB; Parakeet (627 million, in 32) 5 GB (jfgonsalves/parakeet-diarized issue 5), 2.3 GiB. All are for a
-sentence, or a window of sound of half a minute: attention over a whole recording takes more, 20 GB for Parakeet over 11 minutes
-(NVIDIA-NeMo/Speech issue 14111), and so does more than one sound at a time.
+is 0.5 GiB beside weights and context. Chatterbox (798 million, in 32) takes 3,606 MiB after a sentence (pull request 43 of
+shinshin86/local-tts-on-google-colab), 0.1 GiB; Parakeet (627 million, in 32) 5 GB (jfgonsalves/parakeet-diarized issue 5), 2.3
+GiB. All are for a sentence, or a window of sound of half a minute: attention over a whole recording takes more, 20 GB for
+Parakeet over 11 minutes (NVIDIA-NeMo/Speech issue 14111), and so does more than one sound at a time.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from vramfit.engines.tensor_terms import add_tensors, is_head, is_input, is_towe
 from vramfit.engines.terms import span
 from vramfit.engines.transformers.estimate import (
     SLACK_SHARE,
+    WIDE,
     head_copy_bytes,
     layer_caches,
     layers_between,
@@ -104,6 +105,12 @@ def _buffers(job: Job[object, None], ledger: Ledger, gpu: DeviceMemory, staging:
 def _activations(job: Job[object, None], ledger: Ledger, device: str, size: int) -> None:
     """Add what one forward pass needs: the longest prompt's largest layer with what its kernels unpack, or the encoder."""
     model, work = job.model, job.workload
+    if job.scheme.id == WIDE:
+        ledger.add(
+            "compute", device, "results in 32 bits", "sixteen_bits_bytes", size // 2, LLAMA_CODE,
+            "as many bytes again as in 16 bits", sixteen_bits_bytes=size // 2,
+        )  # fmt: skip
+        size //= 2
     if size == encoder_bytes(model, work.images, work.image_size, flash_attention=work.flash_attention):
         add_encoder(ledger, device, model, work.images, work.image_size, flash_attention=work.flash_attention)
         return
