@@ -54,7 +54,8 @@ def estimate(job: Job[object, None]) -> Estimate:
     cut = slices(job.checkpoint)
     layers = model.layer_count
     on_gpu = layers_on_gpu(job)
-    shares = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
+    before = cut.input_bytes + cut.other_bytes + beside_bytes(model)
+    shares = split_layers(cut, on_gpu, job.gpu_count, before)
     sizes = layer_caches(job)
     compute = _compute_bytes(job, cut, max([cache.encoder_tokens or 0 for _, cache in sizes], default=0))
     gpus = []
@@ -65,7 +66,7 @@ def estimate(job: Job[object, None]) -> Estimate:
         weights = sum(cut.layer_bytes[start:stop])
         read = sum(cut.layer_read_bytes[start:stop])
         if number == 0:
-            weights += cut.input_bytes + cut.other_bytes
+            weights += before
         if number == last:
             weights += cut.output_bytes + head_copy_bytes(job)
             read += cut.output_read_bytes
@@ -90,6 +91,11 @@ def runtime_share(gpu: Gpu) -> Share:
         context = own.expected // 4
         own = Share(round(context * cuda.CONTEXT_LOW), context, round(context * cuda.CONTEXT_HIGH))
     return Share(own.low, own.expected + workspace, own.high + workspace)
+
+
+def beside_bytes(model: Model) -> int:
+    """Bytes of networks that are loaded beside a model of sound and are none of its repository's."""
+    return 0 if model.audio is None else model.audio.beside_bytes or 0
 
 
 def head_copy_bytes(job: Job[object, None]) -> int:

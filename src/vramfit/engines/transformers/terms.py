@@ -9,6 +9,7 @@ from vramfit.engines.terms import span
 from vramfit.engines.transformers.estimate import (
     SLACK_SHARE,
     WIDE,
+    beside_bytes,
     head_copy_bytes,
     layer_caches,
     layers_between,
@@ -35,13 +36,18 @@ def account(job: Job[object, None], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms of an inference run to the ledger."""
     cut, last = slices(job.checkpoint), job.gpu_count - 1
     on_gpu = layers_on_gpu(job)
-    spans = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
+    beside = beside_bytes(job.model)
+    spans = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes + beside)
     for number, (start, stop) in enumerate(spans):
         device = f"gpu{number}"
         _weights(job, ledger, device, start, stop)
         if number == 0:
             add_tensors(ledger, device, "", rows_of(job.checkpoint, (), is_input), cut.input_bytes, TENSORS)
             add_tensors(ledger, device, "", rows_of(job.checkpoint, (), is_tower), cut.other_bytes, TENSORS)
+            ledger.add_sum(
+                "weights", device, "networks beside the model", beside, "the entry's note", "its own library loads them",
+                beside_bytes=beside,
+            )  # fmt: skip
         if number == last:
             add_tensors(ledger, device, "", rows_of(job.checkpoint, (), is_head), cut.output_bytes, TENSORS)
             ledger.add(
