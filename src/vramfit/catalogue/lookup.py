@@ -377,7 +377,9 @@ class Catalogue(Listings):
                 if isinstance(found, int):
                     known = self._container.record("model_entry", found).get("quantized") or {}
                     recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
-                    self._stated[name] = {"quant": recipe} if recipe and reading.keys.get("family") != FOLDERS else reading.keys
+                    self._stated[name] = (
+                        {"quant": recipe} if recipe and reading.keys.get("family") != FOLDERS else reading.keys
+                    )
             else:
                 base = self._derived(name)
                 if base is not None:

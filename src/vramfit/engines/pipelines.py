@@ -58,6 +58,7 @@ SPEECH_KEYS = (
         "whisper.cpp, faster-whisper, openai-whisper: hypotheses that the decoder follows at once",
         default=5,
         maximum=64,
+        field="beams",
     ),
 )
 SPEECH_GROUPS = (Group(SPEECH_KEYS, 39),)
@@ -76,4 +77,4 @@ class PipelineKeys(Record):
 class SpeechKeys(Record):
     """Values of the keys of engines that recognise speech."""
 
-    beam_size: int = 5
+    beams: int = 5

@@ -14,6 +14,7 @@ from vramfit.memory.weights import slices
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from vramfit.engines.interface import Job
     from vramfit.engines.terms import Ledger
@@ -90,7 +91,7 @@ def check(title: str, checkpoint: Checkpoint, work: Workload) -> None:
         raise UsageError(f"{title} loads the whole model on one GPU", "leave gpu_layers out")
 
 
-def estimate(job: Job[object, object], buffers: Sequence[Buffer], low: int, more: int, notes: list[str]) -> Estimate:
+def estimate(job: Job[Any, Any], buffers: Sequence[Buffer], low: int, more: int, notes: list[str]) -> Estimate:
     """Estimate of one process on the first GPU: its weights and buffers.
 
     ``low`` is the lower bound of the buffers in bytes, and ``more`` what the upper bound has beyond the expected ones.
@@ -108,7 +109,7 @@ def estimate(job: Job[object, object], buffers: Sequence[Buffer], low: int, more
     return Estimate((gpu, *others), NOTHING, weights, tuple(notes), {}, idle=idle)
 
 
-def account(job: Job[object, object], found: Estimate, ledger: Ledger, buffers: Sequence[Buffer], source: str) -> None:
+def account(job: Job[Any, Any], found: Estimate, ledger: Ledger, buffers: Sequence[Buffer], source: str) -> None:
     """Add the terms of an estimate to the ledger: tensors by what they do, and each buffer."""
     from vramfit.engines.tensor_terms import add_tensors, rows_of
 

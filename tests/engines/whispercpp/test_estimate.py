@@ -28,7 +28,7 @@ NAMES = {
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: f"{log['model']}-{log['backend']}-{log.get('flash_attention')}")
 def test_sizes_are_those_of_the_log(log: dict[str, Any]) -> None:
     """Weights and caches to the byte that it prints, compute buffers to 1 MB; it starts with one decoder."""
-    asked = {key: log[key] for key in ("model", "quant", "flash_attention") if key in log}
+    asked: dict[str, Any] = {key: log[key] for key in ("model", "quant", "flash_attention") if key in log}
     (one,) = resolve(
         parse_request({"gpu": "rtx4090", "engine": "whisper.cpp", "beam_size": 1, **asked}), open_catalogue()
     )

@@ -27,7 +27,7 @@ CONTEXT = (300, 900, 1150)
 2,953 in INT8, 2,409 with distil-large-v3 in FP16 and 2,537 with turbo (SYSTRAN/faster-whisper issue 1030), which leaves 890 to
 1,000; distil-large-v3 in INT8 leaves 720. The lowest is a context alone."""
 CONTEXT_BLACKWELL = (400, 1000, 1400)
-"""The same on cards whose contexts are larger (``engines.cuda``)."""
+"""MiB of a process on cards whose contexts are larger (``engines.cuda``)."""
 WINDOW_TOKENS = 100
 """Tokens of text that 30 seconds of speech come to: some 75 words. A batch has no text before its windows, but one window at a
 time is decoded behind the text of those before it, up to all positions (``condition_on_previous_text``). large-v2 takes 6,090
@@ -51,7 +51,7 @@ def estimate(job: Job[None, SpeechKeys]) -> Estimate:
     # Encoding and decoding take turns, and what a turn has beyond the other is counted as results.
     more = own * (MOST_WINDOW_TOKENS - WINDOW_TOKENS) // WINDOW_TOKENS if work.parallel > 1 else 0
     notes = [
-        f"the decoder follows {job.keys.beam_size} hypotheses of {tokens_of(job)} tokens for each window;"
+        f"the decoder follows {job.keys.beams} hypotheses of {tokens_of(job)} tokens for each window;"
         " beam_size states another number",
         f"sound is read in windows of 30 seconds, {size.positions:,} positions; parallel is the batch of windows"
         " (BatchedInferencePipeline, WhisperX)",
@@ -74,7 +74,7 @@ def buffers(job: Job[None, SpeechKeys]) -> tuple[Buffer, ...]:
     size, windows, each = known_sizes(job.model), job.workload.parallel, width_of(job)
     own: dict[str, int] = {"windows": windows, "bytes": each, "width": size.width}
     cross = 2 * windows * each * size.width * size.layers * size.positions
-    text = 2 * windows * each * size.width * size.layers * tokens_of(job) * job.keys.beam_size
+    text = 2 * windows * each * size.width * size.layers * tokens_of(job) * job.keys.beams
     encoder = windows * each * size.positions * (size.heads * size.positions + 8 * size.width)
     if job.scheme.family == "ctranslate2":
         encoder += windows * size.positions * size.inner * 5
@@ -85,7 +85,7 @@ def buffers(job: Job[None, SpeechKeys]) -> tuple[Buffer, ...]:
                "K and V of the encoder's states"),
         Buffer("kv_cache", "decoder's cache", "windows × 2 × bytes × width × layers × tokens × beams", text,
                f"{SOURCE} src/decoding.cc",
-               {**own, "layers": size.layers, "tokens": tokens_of(job), "beams": job.keys.beam_size},
+               {**own, "layers": size.layers, "tokens": tokens_of(job), "beams": job.keys.beams},
                "K and V of the text, for each hypothesis"),
     ]  # fmt: skip
     if beyond:

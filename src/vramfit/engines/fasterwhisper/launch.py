@@ -87,7 +87,7 @@ def command(deployment: Deployment, keys: SpeechKeys) -> str:
     load = f"model = WhisperModel({name!r}, device='cuda', compute_type={kind!r})"
     runner = "BatchedInferencePipeline(model)" if wrapped else "model"
     size = f", batch_size={batch}" if wrapped else ""
-    call = f"segments, info = {runner}.transcribe('sound.wav'{size}, beam_size={keys.beam_size})"
+    call = f"segments, info = {runner}.transcribe('sound.wav'{size}, beam_size={keys.beams})"
     return f"from faster_whisper import {imports}; {load}; {call}"
 
 

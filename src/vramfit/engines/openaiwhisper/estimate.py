@@ -35,14 +35,14 @@ def estimate(job: Job[None, SpeechKeys]) -> Estimate:
     more = round(HIGH_SHARE * (weights + sum([one.bytes for one in found])))
     notes = [
         "weights stay in 32 bits, and the file's 16-bit tensors are on the GPU beside them while it loads",
-        f"the decoder follows {job.keys.beam_size} hypotheses, each with its own copy of the encoder's states",
+        f"the decoder follows {job.keys.beams} hypotheses, each with its own copy of the encoder's states",
     ]
     return of_buffers(job, found, cache - weights // 2, more, notes)
 
 
 def buffers(job: Job[None, SpeechKeys]) -> tuple[Buffer, ...]:
     """Caches of the decoder in 16 bits, and what loading or encoding takes beyond them."""
-    size, beams = known_sizes(job.model), job.keys.beam_size
+    size, beams = known_sizes(job.model), job.keys.beams
     inputs = {"beams": beams, "width": size.width, "layers": size.layers}
     text = 4 * beams * size.width * size.layers * TEXT_TOKENS
     cross = 4 * beams * size.width * size.layers * size.positions

@@ -47,7 +47,7 @@ def size_name(deployment: Deployment) -> str | None:
 
 def command(deployment: Deployment, keys: SpeechKeys) -> str:
     """Write the line that transcribes a sound."""
-    values = {"sound": "sound.wav", "model": size_name(deployment), "beam_size": keys.beam_size}
+    values = {"sound": "sound.wav", "model": size_name(deployment), "beam_size": keys.beams}
     return line(write.words(CLI, values))
 
 

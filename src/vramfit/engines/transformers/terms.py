@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.cache_terms import add_cache, bits_of, cache_name
-from vramfit.engines.compute_terms import add_encoder, add_layer, add_unpacked
+from vramfit.engines.compute_terms import LLAMA_CODE, add_encoder, add_layer, add_unpacked
 from vramfit.engines.tensor_terms import add_tensors, is_head, is_input, is_tower, rows_of
 from vramfit.engines.terms import span
 from vramfit.engines.transformers.estimate import (

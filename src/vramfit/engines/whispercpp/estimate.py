@@ -45,7 +45,7 @@ def estimate(job: Job[str, SpeechKeys]) -> Estimate:
     """
     found = buffers(job)
     size = known_sizes(job.model)
-    beams, times = job.keys.beam_size, job.workload.parallel
+    beams, times = job.keys.beams, job.workload.parallel
     low = sum([one.bytes for one in found if one.part != "overhead"])
     more = METAL_HIGH if job.traits == "metal" else sum([one.bytes for one in found if one.part == "overhead"])
     notes = [
@@ -63,7 +63,7 @@ def buffers(job: Job[str, SpeechKeys]) -> tuple[Buffer, ...]:
     """Caches and compute buffers of all processors, and the copies that cuBLAS multiplies."""
     size, times = known_sizes(job.model), job.workload.parallel
     return (
-        *_caches(size, times, job.keys.beam_size),
+        *_caches(size, times, job.keys.beams),
         *_graphs(size, times, flash_attention=job.workload.flash_attention),
         *(_copies(size, times) if job.traits in ("cuda", "rocm") else ()),
     )

@@ -83,7 +83,7 @@ def command(deployment: Deployment, keys: SpeechKeys) -> str:
     values: dict[str, object] = {
         "model": f"{FOLDER}/{name}",
         "parallel": work.parallel if work.parallel > 1 else None,
-        "beam_size": keys.beam_size,
+        "beam_size": keys.beams,
         "plain_attention": True if not work.flash_attention else None,
         "sound": "sound.wav",
     }
