@@ -125,7 +125,7 @@ def test_every_format_has_the_same_exit_code(style: str) -> None:
         (2, "usage", ["-g", "0xrtx4090", "-m", "llama-2-7b"]),
         (2, "usage", ["-g", "custom:24", "-m", "llama-2-7b"]),
         (3, "cannot-tell", ["-g", "rtx4090", "-m", "llama-2-7b", "--gpu-layers", "auto"]),
-        (3, "cannot-tell", ["-g", "rtx4090", "-m", "kokoro-82m"]),
+        (3, "cannot-tell", ["-g", "rtx4090", "-m", "kokoro-82m", "--engine", "vllm"]),
         (4, "input", ["--file", "/nowhere/deployments.yaml"]),
     ],
 )

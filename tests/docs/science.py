@@ -20,6 +20,9 @@ EXAMPLES = {
     "mlx": {"gpu": ["m3-max-64gb"], "model": "llama-3.1-8b", "quant": "mlx-4bit"},
     "diffusers": {"gpu": ["h100-sxm"], "model": "flux.1-dev", "quant": "bf16"},
     "comfyui": {"gpu": ["rtx4090"], "model": "flux.1-dev", "quant": "fp8"},
+    "whisper.cpp": {"gpu": ["rtx4090"], "model": "whisper-large-v3-turbo", "quant": "Q5_0"},
+    "faster-whisper": {"gpu": ["rtx4090"], "model": "whisper-large-v3", "quant": "int8_float16", "parallel": "8"},
+    "openai-whisper": {"gpu": ["rtx4090"], "model": "whisper-large-v3-turbo", "quant": "fp32"},
 }
 """Deployment of each engine whose terms are shown."""
 

@@ -259,6 +259,7 @@ def test_places_among_those_recommended_are_one_after_another() -> None:
     assert {
         "llama.cpp": 0, "mlx": 1, "transformers": 2, "vllm": 3, "sglang": 4, "ollama": None, "exllamav2": None,
         "exllamav3": None, "tensorrt-llm": None, "diffusers": None, "comfyui": None,
+        "whisper.cpp": None, "faster-whisper": None, "openai-whisper": None,
     } == places  # fmt: skip
 
 

@@ -38,7 +38,7 @@ ORDER = [
     "flash_attention", "batch", "ubatch", "unified_kv", "swa_full", "kv_offload", "outputs", "gpu_layers",
     "cpu_moe_layers", "override_tensor", "mmproj", "adapter_size", "backend",
     "split_mode", "main_gpu", "tensor_split", "sched_spread", "context_checkpoints", "checkpoint_min_step", "cache_ram",
-    "component_offload", "text_encoder", "output_size", "frames", "vae_tiling", "tensor_parallel",
+    "component_offload", "text_encoder", "output_size", "frames", "vae_tiling", "beam_size", "tensor_parallel",
     "pipeline_parallel", "data_parallel", "expert_parallel", "nodes", "max_num_seqs",
     "max_batched_tokens", "gpu_memory_utilization", "kv_cache_memory", "enforce_eager", "cpu_offload", "swap_space",
     "engine_version", "max_loras", "max_lora_rank", "rope_scaling", "long_context", "max_total_tokens",

@@ -14,7 +14,7 @@ def test_the_engines() -> None:
     """In the order of help texts and lists; each is what its folder calls it."""
     expected = (
         "transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav2", "exllamav3", "mlx", "tensorrt-llm",
-        "diffusers", "comfyui",
+        "diffusers", "comfyui", "whisper.cpp", "faster-whisper", "openai-whisper",
     )  # fmt: skip
     assert expected == names()
     assert expected == tuple(engine(name).name for name in names())
@@ -37,6 +37,7 @@ def test_an_engine_that_is_not_modelled_is_no_guess(name: str) -> None:
         ("exllamav2", "exl2"),
         ("exllamav3", "exl3"),
         ("mlx", "mlx"),
+        ("faster-whisper", "ctranslate2"),
         ("transformers", "bitsandbytes"),
         ("transformers", "awq"),
         ("transformers", "plain"),

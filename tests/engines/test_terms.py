@@ -77,6 +77,15 @@ DEPLOYMENTS: dict[str, list[dict[str, object]]] = {
         {"gpu": "h100-sxm", "model": "flux.1-dev", "text_encoder": "ram"},
     ],
     "comfyui": [{"gpu": "rtx4090", "model": "wan2.2-t2v-a14b", "quant": "fp8", "frames": 49}],
+    "whisper.cpp": [
+        {"gpu": "2xrtx4090", "model": "whisper-large-v3-turbo", "quant": "Q5_0", "parallel": 2},
+        {"gpu": "m3-max-64gb", "model": "whisper-small", "quant": "F16", "flash_attention": "off", "beam_size": 1},
+    ],
+    "faster-whisper": [
+        {"gpu": "rtx4090", "model": "whisper-large-v3", "quant": "int8", "parallel": 8},
+        {"gpu": "rtx4090", "model": "whisper-tiny", "quant": "fp32", "beam_size": 1},
+    ],
+    "openai-whisper": [{"gpu": "rtx4090", "model": "whisper-large-v3-turbo", "quant": "fp32"}],
 }  # fmt: skip
 CASES: list[dict[str, object]] = [{**keys, "engine": engine} for engine, rows in DEPLOYMENTS.items() for keys in rows]
 

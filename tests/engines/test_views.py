@@ -42,6 +42,9 @@ READ = {
     "tensorrt-llm": {"vendor", "compute_target", "id", "unified", "segment"},
     "diffusers": {"compute_target", *USABLE},
     "comfyui": {"compute_target", *USABLE},
+    "whisper.cpp": {"vendor", "compute_target", "cores"},
+    "faster-whisper": {"compute_target"},
+    "openai-whisper": {"vendor", "compute_target"},
 }
 """Facts of a GPU that each engine's view reads, in one set of settings or another."""
 MODELS = (

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 REFERENCE_MARKS = ("/", "\\", ":", "~")
 """Characters of which a reference has one, unless it ends like a file of weights; few names of the catalogue do."""
 FILES = (".gguf", ".safetensors", ".json")
+FOLDERS = "ctranslate2"
+"""Family of folders whose names state it beside the scheme (``speech_files``)."""
 
 
 class Catalogue(Listings):
@@ -375,7 +377,9 @@ class Catalogue(Listings):
                 if isinstance(found, int):
                     known = self._container.record("model_entry", found).get("quantized") or {}
                     recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
-                    self._stated[name] = {"quant": recipe} if recipe else reading.keys
+                    self._stated[name] = (
+                        {"quant": recipe} if recipe and reading.keys.get("family") != FOLDERS else reading.keys
+                    )
             else:
                 base = self._derived(name)
                 if base is not None:

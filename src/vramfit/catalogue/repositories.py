@@ -50,6 +50,8 @@ SERIES = (
     "kandinsky", "framepack", "fastwan", "allegro", "helios",
 )  # fmt: skip
 """Beginnings of the names of video models, which ``video_files`` reads."""
+SPEECH = ("faster", "ggml", "ct2", "ctranslate2")
+"""Words by which names of Whisper's files for programs of its own begin or end (``speech_files``)."""
 BASE = "-base"
 """End of the name of a model that was not trained to follow instructions."""
 
@@ -87,6 +89,13 @@ def readings(name: str) -> Iterator[Reading]:
     words = words_of(base)
     if not words:
         return
+    if words[0][0] in SPEECH or words[-1][0] in SPEECH:
+        from vramfit.catalogue.speech_files import reading
+
+        known = reading(base)
+        if known is not None:
+            yield Reading(*known)
+            return
     if not owner:
         yield from _in_scheme(base)
     if base.endswith(STORED) or base.startswith(SVDQUANT):

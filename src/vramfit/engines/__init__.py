@@ -61,6 +61,26 @@ for _one in (
     Registration("tensorrt-llm", "vramfit.engines.tensorrtllm", keys="vramfit.engines.servers"),
     Registration("diffusers", "vramfit.engines.diffusers", keys="vramfit.engines.pipelines", pipelines=True),
     Registration("comfyui", "vramfit.engines.comfyui", keys="vramfit.engines.pipelines", pipelines=True),
+    Registration(
+        "whisper.cpp",
+        "vramfit.engines.whispercpp",
+        ("ggml",),
+        keys="vramfit.engines.pipelines",
+        further=("SPEECH_GROUPS",),
+    ),
+    Registration(
+        "faster-whisper",
+        "vramfit.engines.fasterwhisper",
+        ("ctranslate2",),
+        keys="vramfit.engines.pipelines",
+        further=("SPEECH_GROUPS",),
+    ),
+    Registration(
+        "openai-whisper",
+        "vramfit.engines.openaiwhisper",
+        keys="vramfit.engines.pipelines",
+        further=("SPEECH_GROUPS",),
+    ),
 ):
     register(_one)
 

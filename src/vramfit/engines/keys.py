@@ -50,6 +50,8 @@ OTHER_NAMES = {
     "sgl": "sglang", "trtllm": "tensorrt-llm", "trt": "tensorrt-llm",
     "exl2": "exllamav2", "exllama2": "exllamav2", "exl3": "exllamav3", "exllama3": "exllamav3", "exllama": "exllamav3",
     "tabbyapi": "exllamav3", "tabby": "exllamav3", "mlxlm": "mlx", "mlxvlm": "mlx", "comfy": "comfyui",
+    "whispercli": "whisper.cpp", "whisperserver": "whisper.cpp", "ctranslate2": "faster-whisper", "ct2": "faster-whisper",
+    "whisperx": "faster-whisper", "speaches": "faster-whisper", "whisper": "openai-whisper",
 }  # fmt: skip
 """Engines by names that people have for them, for their programs, and for programs that run them, letters and digits only.
 

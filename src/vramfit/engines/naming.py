@@ -118,3 +118,18 @@ def _stem(model: Model) -> str:
     if quant is not None and name.upper().endswith(f"-{quant.upper()}"):
         name = name[: -len(quant) - 1]
     return "-".join(name.replace("/", "-").replace(":", "-").split())
+
+
+def pools(model: Model) -> bool:
+    """Return True for a model whose answer is a vector for a whole text: of embeddings, not one that ranks."""
+    return model.modality == "embedding"
+
+
+def ranks(model: Model) -> bool:
+    """Return True for a model that scores pairs of texts."""
+    return model.modality == "reranker"
+
+
+def is_encoder(model: Model) -> bool:
+    """Return True for a model whose tokens attend to those behind them too, which writes no text."""
+    return all(mixer.kind == "encoder" for group in model.layers for mixer in group.mixers)

@@ -1,4 +1,4 @@
-"""Deployment keys of engines that run pipelines: diffusers and ComfyUI."""
+"""Deployment keys of engines for one kind of model: pipelines (diffusers, ComfyUI) and speech (Whisper's programs)."""
 
 from __future__ import annotations
 
@@ -51,6 +51,18 @@ PIPELINE_KEYS = (
 )
 GROUPS = (Group(PIPELINE_KEYS, 38),)
 
+SPEECH_KEYS = (
+    Key(
+        "beam_size",
+        "count",
+        "whisper.cpp, faster-whisper, openai-whisper: hypotheses that the decoder follows at once",
+        default=5,
+        maximum=64,
+        field="beams",
+    ),
+)
+SPEECH_GROUPS = (Group(SPEECH_KEYS, 39),)
+
 
 class PipelineKeys(Record):
     """Values of the keys of engines that run pipelines."""
@@ -60,3 +72,9 @@ class PipelineKeys(Record):
     output_size: tuple[int, int] | None = None
     frames: int | None = None
     vae_tiling: bool | None = None
+
+
+class SpeechKeys(Record):
+    """Values of the keys of engines that recognise speech."""
+
+    beams: int = 5

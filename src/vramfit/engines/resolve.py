@@ -241,7 +241,7 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model, owner: st
     Raises ``CannotTell`` for a pipeline of components, and ``UsageError`` for a contradictory combination of keys.
     """
     if model.components:
-        request = _for_pipeline(request, model)
+        request = _for_pipeline(request, model) if model.denoises else _for_network(request, model)
     runtime = engine(engine_name(request))
     model = runtime.extended(_supplied(request, model, runtime), request)
     request = worded(counted(request, model), runtime)
@@ -273,6 +273,20 @@ def _for_pipeline(request: Request, model: Model) -> Request:
             f"use --engine {' or '.join(having)}; its parts together weigh {gib(weights)} in 16-bit",
         )
     return {**request, "engine": named or having[0]}
+
+
+def _for_network(request: Request, model: Model) -> Request:
+    """The request for a network that only its own library runs, in the form that it was released in if it names none.
+
+    Raises ``CannotTell`` for an engine of language models or of pipelines, which is named.
+    """
+    named = request.get("engine", DEFAULT)
+    if named != DEFAULT:
+        raise CannotTell(
+            f"{model.name} is a network that its own library runs, and {named} does not",
+            f"leave out --engine, or use --engine {DEFAULT}",
+        )
+    return {"quant": model.dtype, **request, "engine": DEFAULT}
 
 
 def _of_size(

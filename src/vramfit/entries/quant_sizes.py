@@ -28,9 +28,7 @@ def quant_sizes(model: Model) -> list[dict[str, Any]]:
     """
     of_pipelines = pipeline_engines()
     loaded_by = {
-        name: families
-        for name, families in families_by_engine().items()
-        if (name in of_pipelines) == bool(model.components)
+        name: families for name, families in families_by_engine().items() if (name in of_pipelines) == model.denoises
     }
     families = list(dict.fromkeys(scheme.family for scheme in SCHEMES.values()))
     objects = [_object(model, scheme, loaded_by) for scheme in SCHEMES.values()]

@@ -312,6 +312,11 @@ class Model(Record):
         return any(mixer.kind == "latent" for group in self.layers for mixer in group.mixers)
 
     @property
+    def denoises(self) -> bool:
+        """True for a pipeline of components one of which, a transformer or a U-Net, removes noise at every step."""
+        return any(one.name.startswith(("transformer", "unet")) for one in self.components)
+
+    @property
     def sees(self) -> bool:
         """True if the model has a vision tower. This does not unpack the tower, which reading ``vision`` may do."""
         return "packed_vision" in self.__dict__ or self.vision is not None

@@ -121,3 +121,5 @@ class AudioTower(Encoder):
     """Number of channels of the spectrogram that the encoder reads."""
     parameters: Count | None = None
     """Number of parameters of an encoder that is not modelled."""
+    beside_bytes: Count | None = None
+    """Bytes of networks that the model's own library loads beside it and that its repository does not have: a codec."""

@@ -128,6 +128,8 @@ _OTHERS: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     ("svdq-fp4", "svdquant", "int4", "SVDQuant NVFP4 with a branch of low rank, for pipelines", {"type": "fp4"}),
     ("hqq-int8", "hqq", "int8", "HQQ 8-bit, group 64", {"bits": 8, "group": 64}),
     ("hqq-int4", "hqq", "int4", "HQQ 4-bit, group 64", {"bits": 4, "group": 64}),
+    ("int8_float16", "ctranslate2", "int8", "CTranslate2 8-bit, the rest 16-bit floats", {"bytes": 2}),
+    ("int8_float32", "ctranslate2", "int8", "CTranslate2 8-bit, the rest 32-bit floats", {"bytes": 4}),
 )
 
 _ALL = (
@@ -158,8 +160,8 @@ ALIASES: dict[str, str] = {scheme.id.lower(): scheme.id for scheme in reversed(_
     "fp8_e4m3": "fp8", "fp8-dynamic": "fp8-channel", "fbgemm-fp8": "fbgemm_fp8",
     "w8a8-fp8": "fp8-channel", "fp8-w8a8": "fp8-channel",
     "w8a8-int8": "w8a8", "int8-w8a8": "w8a8", "gptq": "gptq-int4", "awq-int4": "awq", "modelopt_fp4": "nvfp4",
-    "int8wo": "torchao-int8", "int8_weight_only": "torchao-int8",
     "quanto": "quanto-int8", "svdquant": "svdq-int4", "nunchaku": "svdq-int4", "svdq-nvfp4": "svdq-fp4",
+    "int8_bfloat16": "int8_float16", "int8wo": "torchao-int8", "int8_weight_only": "torchao-int8",
     "int4wo": "torchao-int4", "int4_weight_only": "torchao-int4", "hqq": "hqq-int4",
     "sym_int4": "w4a16", "mxfp4-moe": "MXFP4_MOE", "q3_k": "Q3_K_M", "q4_k": "Q4_K_M", "q5_k": "Q5_K_M",
     **dict(zip(LOOSE, ("Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0"), strict=True)),

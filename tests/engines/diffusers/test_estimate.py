@@ -157,13 +157,6 @@ def test_bitsandbytes_does_not_start_layer_by_layer(reason: str, request_: dict[
     assert bool(refusal) is bool(reason)
 
 
-def test_a_model_of_unknown_activations_is_told_where_its_weights_fit() -> None:
-    with pytest.raises(CannotTell, match="activations that are not modelled yet") as raised:
-        estimated(model="kokoro-82m")
-
-    assert "weights take" in (raised.value.hint or "")
-
-
 def test_a_language_model_is_no_pipeline() -> None:
     with pytest.raises(CannotTell, match="no pipeline"):
         estimated(model="qwen3-8b")

@@ -83,7 +83,7 @@ class Diffusers(Engine["Traits", PipelineKeys]):
         Raises ``UsageError`` for layers in RAM: a pipeline moves components. Raises it for a choice that is ComfyUI's alone.
         """
         model = checkpoint.model
-        if not model.components:
+        if not model.denoises:
             raise CannotTell(
                 f"{model.name} is no pipeline of components",
                 f"leave out --engine {self.name}, or the keys that it alone has, as output_size",

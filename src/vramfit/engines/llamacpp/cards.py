@@ -78,7 +78,7 @@ def make_view(gpus: tuple[Gpu, ...], work: Workload, keys: LlamaCppKeys, sizes: 
 
     Raises ``UsageError`` for a card that llama.cpp or the requested backend does not run on.
     """
-    backends = each(lambda gpu: keys.backend or _backend(gpu), gpus)
+    backends = each(lambda gpu: keys.backend or usual_backend(gpu), gpus)
     if keys.backend or keys.split_mode != "layer" or keys.main_gpu or keys.tensor_split is not None:
         from vramfit.engines.llamacpp import split
 
@@ -108,7 +108,7 @@ def surely_runs(gpu: Gpu) -> bool:
     return gpu.vendor in ("amd", "apple", "custom") or (gpu.compute_capability or (0, 0)) >= (5, 0)
 
 
-def _backend(gpu: Gpu) -> str:
+def usual_backend(gpu: Gpu) -> str:
     """Usual backend of a card; raises ``UsageError`` for a card that llama.cpp does not run on."""
     if gpu.vendor not in BACKEND_OF_VENDOR:
         raise UsageError(f"llama.cpp does not run on {gpu.name}", "choose a GPU of NVIDIA, AMD, Apple or Intel")

@@ -164,6 +164,8 @@ SERVER = Program(
         Flag("-hff", "repository_file", ("--hf-file",)),
         Flag("-mu", "url", ("--model-url",)),
         Flag("-ncffn", "ram_ffn_layers", ("--n-cpu-ffn",)),
+        Flag("--embedding", "embeds", ("--embeddings",), SWITCH),
+        Flag("--reranking", "ranks", ("--rerank",), SWITCH),
         *[Flag(flag, "", REFUSED_TOO.get(flag, ()), read=refused(flag)) for flag in REFUSED],
         Flag("--docker-repo", "", read=refused("-dr")),
     ),

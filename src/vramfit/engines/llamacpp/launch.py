@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit.engines.llamacpp.flags import SERVER
 from vramfit.engines.llamacpp.placement import asked_cells
-from vramfit.engines.naming import file_stem, own_file, projector_file
+from vramfit.engines.naming import file_stem, own_file, pools, projector_file, ranks
 from vramfit.launch import write
 from vramfit.launch.write import line
 
@@ -86,6 +86,8 @@ def _values(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> d
         "projector_in_ram": bool(keys.mmproj == "host" and work.images and model.vision is not None),
         "no_projector": keys.mmproj == "off" or _leaves_out_projector(deployment),
         **server_ram(keys),
+        "embeds": pools(model),
+        "ranks": ranks(model),
     }
 
 
@@ -182,7 +184,7 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         keys["images"] = 0
     elif keys.get("projector_in_ram"):
         keys["mmproj"] = "host"
-    for name in ("projector", "projector_in_ram"):
+    for name in ("projector", "projector_in_ram", "embeds", "ranks"):
         keys.pop(name, None)
     if "no_kv_offload" in keys:
         keys["kv_offload"] = not keys.pop("no_kv_offload")

@@ -24,7 +24,7 @@ SERVER = replace(
         " --reasoning-preserve --no-reasoning-preserve -ag --agent -no-ag --no-agent --prefill-assistant"
         " --no-prefill-assistant --spec-draft-backend-sampling --no-spec-draft-backend-sampling --spec-default"
         " --repack -nr --no-repack --no-host --op-offload --no-op-offload --cache-idle-slots --no-cache-idle-slots"
-        " --embedding --embeddings --rerank --reranking --lora-init-without-apply --models-autoload"
+        " --lora-init-without-apply --models-autoload"
         " --no-models-autoload --skip-chat-parsing --no-skip-chat-parsing -bs --backend-sampling --version"
         " --completion-bash -cl --cache-list --ui-mcp-proxy --no-ui-mcp-proxy --webui-mcp-proxy --no-webui-mcp-proxy"
         " --list-devices --verbose-prompt --log-enable --no-mmproj-use-gpu --mlock --mmap --no-mmap -dio --direct-io"

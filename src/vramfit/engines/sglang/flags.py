@@ -144,7 +144,7 @@ _UNMODELLED_SWITCHES = (
     " --ple-offload-embedding --experts-shared-outer-loras --lora-use-virtual-experts"
     " --enable-page-major-kv-layout --enable-unified-memory --enable-session-radix-cache --enable-hierarchical-cache"
     " --enable-hicache --enable-hisparse --enable-multimodal --enable-prefix-mm-cache --mm-enable-dp-encoder"
-    " --enable-mm-global-cache --is-embedding --quantize-and-serve --dcp-replicate-q-proj --enable-prefill-cp"
+    " --enable-mm-global-cache --quantize-and-serve --dcp-replicate-q-proj --enable-prefill-cp"
     " --enable-dsa-cache-layer-split --enable-cp-decode-attn-tp --enable-kv-cache-sharding --enable-dp-lm-head"
     " --enable-shared-experts-attn-tp --enable-dense-mlp-attn-tp --prefill-only-disable-kv-cache"
     " --enable-multi-layer-eagle --speculative-adaptive"

@@ -5,6 +5,7 @@ SGLang 0.5.23: ``srt/arg_groups/fields/*.py`` and ``choices.py``; a flag is the 
 
 from __future__ import annotations
 
+from vramfit.engines.naming import is_encoder, pools, ranks
 from vramfit.engines.servers import ranks as ranks_of
 from vramfit.engines.servers import version
 from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, switched, with_quant, with_variables
@@ -127,6 +128,7 @@ SERVER = Program(
         Flag("--nnodes", "nodes"),
         Flag("--dist-init-addr", "first_machine", ("--nccl-init-addr",)),
         Flag("--node-rank", "machine"),
+        Flag("--is-embedding", "embeds", kind=SWITCH),
     ),
     also=(("sglang", "serve"), ("sglang.launch_server",), ("launch_server.py",)),
     calls={"sglang.Engine": "", "sglang.srt.server_args.ServerArgs": "", "sglang.srt.entrypoints.engine.Engine": ""},
@@ -182,6 +184,8 @@ def command(deployment: Deployment, estimate: Estimate, keys: SGLangKeys, share:
         **_drafting(deployment),
         "enforce_eager": True if keys.enforce_eager else None,
         "eager_prefill": True if keys.enforce_eager else None,
+        # A decoder that ranks does so by the words that it would write (docs/supported_models/rerank_models.md).
+        "embeds": pools(deployment.model) or (ranks(deployment.model) and is_encoder(deployment.model)),
     }
     count = machines(estimate)
     if count == 1:
@@ -237,6 +241,7 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     keys.update(keys.pop("overrides", {}))
     keys.pop("eager_prefill", None)
     keys.pop("skips_prefill", None)
+    keys.pop("embeds", None)
     if keys.pop("disables_graphs", False):
         keys["enforce_eager"] = True
     if "early_max_bs" in keys:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
-    from vramfit.quantization import Scheme
+    from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
 
 
@@ -75,8 +75,19 @@ class Transformers(Engine[object, None]):
             found.append("mxfp4")
         return tuple(found)
 
+    def check(self, checkpoint: Checkpoint, work: Workload) -> None:
+        """Raise ``CannotTell`` or ``UsageError`` for what cannot be done with a network that is known as a whole."""
+        if checkpoint.model.components:
+            from vramfit.engines.transformers.network import check
+
+            check(checkpoint, work)
+
     def estimate(self, job: Job[object, None]) -> Estimate:
         """Estimate the memory of an inference or fine-tuning run, device by device."""
+        if job.model.components:
+            from vramfit.engines.transformers.network import estimate as of_network
+
+            return of_network(job)
         if job.workload.task != "inference":
             from vramfit.engines.transformers.training import estimate_training
 
@@ -98,6 +109,11 @@ class Transformers(Engine[object, None]):
 
     def account(self, job: Job[object, None], estimate: Estimate, ledger: Ledger) -> None:
         """Add the terms of an inference or fine-tuning run to the ledger."""
+        if job.model.components:
+            from vramfit.engines.transformers.network import account as of_network
+
+            of_network(job, estimate, ledger)
+            return
         if job.workload.task != "inference":
             from vramfit.engines.transformers.training_terms import account_training
 
@@ -144,6 +160,10 @@ class Transformers(Engine[object, None]):
 
     def names_known_files(self, deployment: Deployment) -> bool:
         """Return True if the repository is known that has the weights, or 16-bit ones for bitsandbytes."""
+        if deployment.model.components:
+            from vramfit.engines.transformers.runners import own_runner
+
+            return own_runner(deployment.model) is not None
         from vramfit.engines.naming import is_published
 
         return is_published(deployment, families=("bitsandbytes",))

@@ -38,6 +38,8 @@ REPEATED = ("falcon",)
 MODEL_BYTES = 2
 """Bytes of an element that a model computes with: 16 bits, even if its weights are stored in fewer."""
 
+WIDE = "fp32"
+"""Scheme whose results have twice as many bytes as in 16 bits."""
 COMPUTE_LOW, COMPUTE_HIGH = 0.5, 1.35
 """Lowest and highest factor of the activations: an eager, SDPA or compiled forward pass keeps more or fewer temporary
 tensors alive."""
@@ -52,7 +54,8 @@ def estimate(job: Job[object, None]) -> Estimate:
     cut = slices(job.checkpoint)
     layers = model.layer_count
     on_gpu = layers_on_gpu(job)
-    shares = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
+    before = cut.input_bytes + cut.other_bytes + beside_bytes(model)
+    shares = split_layers(cut, on_gpu, job.gpu_count, before)
     sizes = layer_caches(job)
     compute = _compute_bytes(job, cut, max([cache.encoder_tokens or 0 for _, cache in sizes], default=0))
     gpus = []
@@ -63,7 +66,7 @@ def estimate(job: Job[object, None]) -> Estimate:
         weights = sum(cut.layer_bytes[start:stop])
         read = sum(cut.layer_read_bytes[start:stop])
         if number == 0:
-            weights += cut.input_bytes + cut.other_bytes
+            weights += before
         if number == last:
             weights += cut.output_bytes + head_copy_bytes(job)
             read += cut.output_read_bytes
@@ -88,6 +91,11 @@ def runtime_share(gpu: Gpu) -> Share:
         context = own.expected // 4
         own = Share(round(context * cuda.CONTEXT_LOW), context, round(context * cuda.CONTEXT_HIGH))
     return Share(own.low, own.expected + workspace, own.high + workspace)
+
+
+def beside_bytes(model: Model) -> int:
+    """Bytes of networks that are loaded beside a model of sound and are none of its repository's."""
+    return 0 if model.audio is None else model.audio.beside_bytes or 0
 
 
 def head_copy_bytes(job: Job[object, None]) -> int:
@@ -228,7 +236,8 @@ def _compute_bytes(job: Job[object, None], cut: Slices, encoder_tokens: int) -> 
         peak += tokens * widest_feed_forward(model) * 4
     elif job.scheme.family != "plain":
         peak += 2 * cut.largest_linear_elements
-    return max(peak, encoder_bytes(model, work.images, work.image_size, flash_attention=work.flash_attention))
+    most = max(peak, encoder_bytes(model, work.images, work.image_size, flash_attention=work.flash_attention))
+    return 2 * most if job.scheme.id == WIDE else most
 
 
 def _device(name: str, weights: int, cache: int, compute: int, growing: int, read: int) -> DeviceMemory:

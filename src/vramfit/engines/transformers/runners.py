@@ -2,7 +2,8 @@
 
 Classes are those to which transformers 5.24.0 maps a model's type (``models/auto/modeling_auto.py``). Embeddings and rerankers go
 through sentence-transformers 6.2.0, which loads them by ``AutoModel`` and pools what comes out. Speech that transformers has no
-class for is made by the model's own package: coqui-tts 0.28.0, chatterbox-tts 0.1.7, qwen-tts 0.1.1 and voxcpm 2.0.3.
+class for is made by the model's own package: coqui-tts 0.28.0, chatterbox-tts 0.1.7, kokoro 0.9.4, qwen-tts 0.1.1 and
+voxcpm 2.0.3; NeMo's own models by NeMo (nvidia/parakeet-tdt-0.6b-v3 model card).
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ QWEN_SPEECH, QWEN_VOICE = [
         "model.generate_voice_clone(text=text, ref_audio='voice.wav', ref_text=words)",
     )
 ]
+NEMO = Runner(
+    "import nemo.collections.asr",
+    "nemo.collections.asr.models.ASRModel.from_pretrained(model_name={name})",
+    "model.transcribe(['sound.wav'])",
+)
 OWN = {
     "coqui/xtts": Runner(
         "from TTS.api import TTS",
@@ -67,6 +73,13 @@ OWN = {
     "qwen/qwen3-tts-12hz-0.6b-base": QWEN_VOICE,
     "qwen/qwen3-tts-12hz-1.7b-base": QWEN_VOICE,
     "qwen/qwen3-tts": QWEN_SPEECH,
+    "hexgrad/kokoro": Runner(
+        "from kokoro import KPipeline",
+        "KPipeline(lang_code='a', repo_id={name})",
+        "list(model(text, voice='af_heart'))",
+    ),
+    "nvidia/parakeet": NEMO,
+    "nvidia/canary": NEMO,
     "openbmb/voxcpm": Runner(
         "from voxcpm import VoxCPM", "VoxCPM.from_pretrained({name})", "model.generate(text=text)"
     ),
@@ -74,12 +87,20 @@ OWN = {
 """Runner by the beginning of a repository's name in small letters, of models that have a library of their own."""
 
 
-def runner_of(model: Model) -> Runner:
-    """Way to load and run a model; where nothing says otherwise, as a decoder that attends to an encoder's states."""
+def own_runner(model: Model) -> Runner | None:
+    """Way to load and run a model with a library of its own; None for a model without one here."""
     for repository in model.hf:
         for beginning, runner in OWN.items():
             if repository.lower().startswith(beginning):
                 return runner
+    return None
+
+
+def runner_of(model: Model) -> Runner:
+    """Way to load and run a model; where nothing says otherwise, as a decoder that attends to an encoder's states."""
+    own = own_runner(model)
+    if own is not None:
+        return own
     named = BY_TYPE.get(model.architecture.model_type or "")
     if named is not None:
         return named

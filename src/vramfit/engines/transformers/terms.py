@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from vramfit.engines.cache_terms import add_cache, bits_of, cache_name
-from vramfit.engines.compute_terms import add_encoder, add_layer, add_unpacked
+from vramfit.engines.compute_terms import LLAMA_CODE, add_encoder, add_layer, add_unpacked
 from vramfit.engines.tensor_terms import add_tensors, is_head, is_input, is_tower, rows_of
 from vramfit.engines.terms import span
 from vramfit.engines.transformers.estimate import (
     SLACK_SHARE,
+    WIDE,
+    beside_bytes,
     head_copy_bytes,
     layer_caches,
     layers_between,
@@ -34,13 +36,18 @@ def account(job: Job[object, None], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms of an inference run to the ledger."""
     cut, last = slices(job.checkpoint), job.gpu_count - 1
     on_gpu = layers_on_gpu(job)
-    spans = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
+    beside = beside_bytes(job.model)
+    spans = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes + beside)
     for number, (start, stop) in enumerate(spans):
         device = f"gpu{number}"
         _weights(job, ledger, device, start, stop)
         if number == 0:
             add_tensors(ledger, device, "", rows_of(job.checkpoint, (), is_input), cut.input_bytes, TENSORS)
             add_tensors(ledger, device, "", rows_of(job.checkpoint, (), is_tower), cut.other_bytes, TENSORS)
+            ledger.add_sum(
+                "weights", device, "networks beside the model", beside, "the entry's note", "its own library loads them",
+                beside_bytes=beside,
+            )  # fmt: skip
         if number == last:
             add_tensors(ledger, device, "", rows_of(job.checkpoint, (), is_head), cut.output_bytes, TENSORS)
             ledger.add(
@@ -104,6 +111,12 @@ def _buffers(job: Job[object, None], ledger: Ledger, gpu: DeviceMemory, staging:
 def _activations(job: Job[object, None], ledger: Ledger, device: str, size: int) -> None:
     """Add what one forward pass needs: the longest prompt's largest layer with what its kernels unpack, or the encoder."""
     model, work = job.model, job.workload
+    if job.scheme.id == WIDE:
+        ledger.add(
+            "compute", device, "results in 32 bits", "sixteen_bits_bytes", size // 2, LLAMA_CODE,
+            "as many bytes again as in 16 bits", sixteen_bits_bytes=size // 2,
+        )  # fmt: skip
+        size //= 2
     if size == encoder_bytes(model, work.images, work.image_size, flash_attention=work.flash_attention):
         add_encoder(ledger, device, model, work.images, work.image_size, flash_attention=work.flash_attention)
         return

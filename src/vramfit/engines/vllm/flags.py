@@ -78,7 +78,7 @@ _UNMODELLED_SWITCHES = (
     " enable-lora-bias enable-prompt-adapter"
 )
 _UNMODELLED_VALUES = (
-    "--runner --convert --task --quantization-config --model-class-overrides --pooler-config"
+    "--task --quantization-config --model-class-overrides --pooler-config"
     " --override-pooler-config --decode-context-parallel-size -dcp --prefill-context-parallel-size -pcp"
     " --data-parallel-size-local -dpl --ubatch-size --elastic-ep-max-dp-size --dbo-decode-token-threshold"
     " --dbo-prefill-token-threshold --eplb-config --block-size --num-gpu-blocks-override --mamba-cache-dtype"

@@ -5,6 +5,7 @@ vLLM 0.33.0: ``engine/arg_utils.py``, ``entrypoints/common/cli_args.py``, ``conf
 
 from __future__ import annotations
 
+from vramfit.engines.naming import pools, ranks
 from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, switched, with_quant, with_variables
 from vramfit.engines.vllm.flags import NEUTRAL, REFUSED, UNMODELLED
 from vramfit.launch import SWITCH, WORDS, Flag, Program
@@ -36,6 +37,7 @@ JOINS_MACHINES = (0, 11, 1)
 """First release with ``--nnodes`` (``engine/arg_utils.py``; 0.11.0 has none, 0.15.0 has it)."""
 ROPE_PARAMETERS = (0, 15)
 """First release that was read in which a configuration has ``rope_parameters``; 0.11.0 has ``rope_scaling``."""
+POOLING = "pooling"
 RAY_PORT = 6379
 """Port of a Ray cluster's head, its own default."""
 SCALES = {"k": 1000, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "G": 2**30}
@@ -201,6 +203,8 @@ SERVE = Program(
         Flag("--master-addr", "first_machine"),
         Flag("--node-rank", "machine", ("-r",)),
         Flag("--headless", "waits", (), SWITCH),
+        Flag("--runner", "runner"),
+        Flag("--convert", "convert"),
         Flag("--distributed-executor-backend", "executor"),
     ),
     also=(
@@ -255,6 +259,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: PositionKeys) -> s
         "data_parallel": keys.data_parallel if (keys.data_parallel or 1) > 1 else None,
         "expert_parallel": keys.expert_parallel,
         "cpu_offload": keys.cpu_offload_bytes or None,
+        **_pooling(deployment),
         "adapters": keys.max_loras > 0,
         "max_loras": keys.max_loras or None,
         "max_lora_rank": keys.max_lora_rank if keys.max_loras else None,
@@ -263,6 +268,13 @@ def command(deployment: Deployment, estimate: Estimate, keys: PositionKeys) -> s
     if count == 1:
         return line(with_variables(SERVE, values))
     return _on_machines(values, count, len(deployment.gpus) // count, keys)
+
+
+def _pooling(deployment: Deployment) -> dict[str, object]:
+    """Values of the flags by which a model gives vectors or scores instead of text (``config/model.py`` ``RunnerOption``)."""
+    if pools(deployment.model):
+        return {"runner": POOLING, "convert": "embed"}
+    return {"runner": POOLING, "convert": "classify"} if ranks(deployment.model) else {}
 
 
 def with_dtype(deployment: Deployment, values: dict[str, object]) -> dict[str, object]:
@@ -314,6 +326,8 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         return None
     for name in ("limit", "rope", "overrides"):
         keys.update(keys.pop(name, {}))
+    for name in ("runner", "convert"):
+        keys.pop(name, None)
     if keys.pop("text_only", False):
         keys["images"] = "0"
     _read_drafts(keys)
