@@ -150,8 +150,6 @@ class Catalogue(Listings):
                     model = with_cut(model, cut, name)
             else:
                 model, self._stated[name] = found.model, found.keys
-            if model.components and "family" in self._stated.get(name, {}):  # their engines load GGUF files too
-                self._stated[name] = {key: word for key, word in self._stated[name].items() if key != "family"}
             self._models[name] = model
         return model
 
