@@ -123,6 +123,7 @@ def test_weights_and_activations_of_the_largest_turn(
         (5000 * 512 * 512, {"model": "sd-1.5", "quant": "fp32"}),
         (2500 * 512 * 512, {"model": "sd-1.5", "quant": "fp16"}),
         (4400 * 1024 * 1024, {"model": "qwen-image"}),
+        (6600 * 1024 * 1024, {"model": "qwen-image-2.1"}),
         # A U-Net's step is smaller than the decoding, and is what is left where its component is alone on the GPU.
         (560 * 1024 * 1024, {"model": "sdxl-base", "component_offload": "model"}),
         (2 * 560 * 1024 * 1024, {"model": "sdxl-base", "component_offload": "model", "quant": "fp32"}),

@@ -99,6 +99,9 @@ DECODERS = {
     # 4,666 bytes a pixel at 1328x1328 and 4,326 at 768x1152 (Comfy-Org/ComfyUI issue 9771 and pull request 11199), 4,130 at
     # 2048x2048 (huggingface/diffusers issue 12900, with PyTorch 2.8).
     "AutoencoderKLQwenImage": Decoder(4400),
+    # ``decoder_base_dim`` is 144 where that has 96: 39.98 GB for 1024x1024, of which 32.44 are weights, and 9,470 bytes for each
+    # pixel more of 2048x2048 (0xBakeer/inference-atlas pull requests 227 and 226, vllm-omni 0.29.0).
+    "AutoencoderKLQwenImage21": Decoder(6600),
     "AutoencoderKLHunyuanImage": Decoder(1400, tile=384),
     # 9 GB for Sana 0.6B and 12 GB for 1.6B, of which 6.6 and 8.4 GiB are weights (README.md of NVlabs/Sana, A100).
     "AutoencoderDC": Decoder(2300, tile=512),
