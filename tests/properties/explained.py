@@ -164,7 +164,7 @@ EXPLANATIONS = (
         "as much of the network is loaded as the activations leave room for, and the rest waits in RAM: what needs more"
         " room for activations has fewer weights on the card, and another component may be the largest then",
         "Comfy-Org/ComfyUI comfy/model_management.py load_models_gpu",
-        ("comfyui",), ("parallel", "frames", "output_size"), ("weights", "compute"),
+        ("comfyui",), ("parallel", "images", "frames", "output_size"), ("weights", "compute"),
         lambda raw: raw.get("component_offload", "partial") == "partial",
     ),
     Explanation(

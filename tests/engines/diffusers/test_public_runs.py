@@ -11,7 +11,7 @@ import yaml
 from tests.command import report
 
 OUTCOME = ("gib", "ran", "unexplained")
-FILES = ("public_runs.yaml", "public_runs_2.yaml")
+FILES = ("public_runs.yaml", "public_runs_2.yaml", "public_runs_3.yaml")
 RUNS = [
     run
     for name in FILES

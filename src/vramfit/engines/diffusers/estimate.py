@@ -274,13 +274,18 @@ def turns(
         "vae": 1.0,
     }
     weights = {name: round(size * shares[name]) + stays for name, size in largest.items()}
+    step, decoded = denoising(job), decoding(job)
     if offload == "none":
         weights = dict.fromkeys(largest, sum(sizes.values()))
+        if output_of(job)[2] == 1:
+            # PyTorch keeps a step's blocks, which are smaller than an image's tensors as it is decoded, and too small for
+            # them; those of a video are large. accelerate empties the cache between turns.
+            decoded = (*decoded[:2], decoded[2] + step[1])
     reading = max([size for name, size in sizes.items() if is_text_encoder(name)], default=0)
     return (
         Turn(weights["text"], 0, round(READING * reading), round(READING_HIGH * reading)),
-        Turn(weights["denoiser"], *denoising(job)),
-        Turn(weights["vae"], *decoding(job)),
+        Turn(weights["denoiser"], *step),
+        Turn(weights["vae"], *decoded),
     )
 
 
