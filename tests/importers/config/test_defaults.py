@@ -55,6 +55,15 @@ LLAMA = {"hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32
 """Fields that models of seven billion parameters share."""
 
 
+def test_nemotron_by_two_published_totals() -> None:
+    """Luciole 23B, and Luciole 1B, whose head is its embedding. The class's defaults alone cannot be constructed."""
+    shared = {"model_type": "nemotron", "num_key_value_heads": 8, "vocab_size": 128000}
+    large = {"hidden_size": 6144, "intermediate_size": 36864, "num_hidden_layers": 40, "num_attention_heads": 48}
+    small = {"hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 24, "num_attention_heads": 32}
+    assert counted(read_config({**shared, **large}, "it", "It")) == 23_216_467_968
+    assert counted(read_config({**shared, **small, "tie_word_embeddings": True}, "it", "It")) == 1_319_309_312
+
+
 @pytest.mark.parametrize(
     ("config", "total"),
     [
