@@ -125,7 +125,7 @@ def is_packaging(word: str) -> bool:
         or word in GGUF
         or word in FLOATS
         or _size(word) is not None
-        or _is_mix(word)
+        or _is_known_type(word)
     )
 
 
@@ -142,7 +142,7 @@ def _size(word: str) -> tuple[str, str] | None:
 def undescribed(words: list[str]) -> list[str]:
     """Words by which a name says that its files are a mix whose bytes no source states; none for other names."""
     for number, word in enumerate(words):
-        start = _mix(word)
+        start = _undescribed_mix(word)
         if start is None or (start in publishers.OF_RECIPES and AUTOROUND in words):
             continue
         stop = number + 1
@@ -157,18 +157,18 @@ def undescribed(words: list[str]) -> list[str]:
     return []
 
 
-def _mix(word: str) -> str | None:
+def _undescribed_mix(word: str) -> str | None:
     """Beginning of the word for a mix that no source describes; None for any other word."""
     return next((start for start in publishers.MIXES if publishers.is_mix_of(word, start)), None)
 
 
 def states_scheme(word: str) -> bool:
     """True if a word says something of how weights are stored, wherever it stands behind a model's name."""
-    stored = word in ALONE or word in FAMILIES or word in GGUF or _is_mix(word)
-    return stored or (_size(word) or ("",))[0] == "bits" or _mix(word) is not None
+    stored = word in ALONE or word in FAMILIES or word in GGUF or _is_known_type(word)
+    return stored or (_size(word) or ("",))[0] == "bits" or _undescribed_mix(word) is not None
 
 
-def _is_mix(word: str) -> bool:
+def _is_known_type(word: str) -> bool:
     """True for a mix of oMLX's (``oq4e``) and for a publisher's type of GGUF files."""
     return (word.startswith("oq") and read_scheme(word) is not None) or publishers.read(word) is not None
 
@@ -180,7 +180,7 @@ def keys_of(words: list[str], owner: str) -> dict[str, str]:
         return {"family": "gguf", "quant": JOINER.join(parts).upper()}
     mix = undescribed(words)
     if mix:
-        loader = "gguf" if "gguf" in words else publishers.MIXES[_mix(mix[0]) or ""]
+        loader = "gguf" if "gguf" in words else publishers.MIXES[_undescribed_mix(mix[0]) or ""]
         return {**({"family": loader} if loader else {}), "quant": JOINER.join(mix).upper()}
     for word in words:
         if word.startswith("oq") and (scheme := read_scheme(word)) is not None:
