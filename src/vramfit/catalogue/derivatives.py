@@ -13,7 +13,7 @@ from vramfit.catalogue.names import normalise_model
 from vramfit.catalogue.packaging import STYLES, is_packaging, keys_of, states_scheme, undescribed
 from vramfit.catalogue.pruned import WORDS as CUT_WORDS
 from vramfit.catalogue.pruned import divided
-from vramfit.catalogue.repositories import Reading, file_reading, parted
+from vramfit.catalogue.repositories import MOST_WORDS, Reading, file_reading, parted
 from vramfit.quantization.gguf_parts import run_of
 
 TYPE_CHECKING = False
@@ -81,6 +81,8 @@ def base_reading(name: str, known: Callable[[str], bool], ids: Callable[[], Sequ
     if text.count("/") > 1 or text.startswith(".") or not LETTERS.issuperset(text.lower()):
         return None
     words, packing, owner = parted(f"{text}-{chosen}" if chosen else text)
+    if len(words) + len(packing) > MOST_WORDS:
+        return None
     words = _spelt_out(words)
     cut = divided([*words, *packing])
     if cut is not None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FILE = ".gguf"
 PACKED = "-GGUF"
 """End of the name that a GGUF file has as a repository."""
+MOST_WORDS = 64
+"""Words of the longest name that is taken apart: the Hub's names have at most 96 characters, a disk's 255."""
 MOST_FOLDERS = 2
 PATH_MARKS = ("\\", ":", "~", "//")
 """Signs of a path, or of a reference, that is no owner's file."""
@@ -64,7 +66,7 @@ def readings(name: str) -> Iterator[Reading]:
     if owner.strip(_OWNER_LETTERS) or owner.startswith("."):
         return
     words = words_of(base)
-    if not words:
+    if not words or len(words) > MOST_WORDS:
         return
     if not owner:
         yield from _in_scheme(base)
