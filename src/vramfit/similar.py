@@ -7,12 +7,13 @@ among the nearest are compared as ``difflib`` does it. Loaded on the error path 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from difflib import SequenceMatcher
 from functools import lru_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 LONGEST = 60
 """Number of characters of a name that are compared."""
@@ -23,15 +24,15 @@ _left: list[int | None] = [None]
 """Number of names that this command may still look for; None where no command is run, as from Python."""
 
 
-def begin() -> None:
-    """Count the names that a command looks for anew."""
+@contextmanager
+def few() -> Iterator[None]:
+    """Bound the number of names that are looked for while one command is run."""
     _left[0] = MOST_SEARCHES
     similar.cache_clear()
-
-
-def end() -> None:
-    """Look for as many names as are asked for again: the command is over."""
-    _left[0] = None
+    try:
+        yield
+    finally:
+        _left[0] = None
 
 
 def close(word: str, known: Iterable[str], most: int = 3, cutoff: float = 0.6) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.catalogued import catalogue
 from tests.command import report
 from vramfit.catalogue.derivatives import base_reading, has_words_of_its_own
+from vramfit.errors import UnknownGpu, UnknownModel
 
 KNOWN = (
     "qwen3-8b", "qwen3.5-9b", "llama-3.1-8b", "deepseek-v4-flash", "qwen3-30b-a3b", "qwen3-30b-a3b-2507", "llama-8b", "glm-5.3",
@@ -231,3 +234,27 @@ def test_quantization_in_the_name_becomes_a_key() -> None:
 )
 def test_words_of_its_own(name: str, expected: bool) -> None:
     assert has_words_of_its_own(name, ("qwen3-8b", "Qwen/Qwen3-8B")) is expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "qwen3-" + "8b-" * 400,
+        "it-it-it-it-" * 500,
+        "Qwen/" + "Qwen3-8B" * 1200,
+        "llama-3.1-8b-instruct-" * 200,
+        "REAP-" * 400 + "qwen3-30b-a3b",
+    ],
+)
+def test_a_name_of_many_words_is_no_name(name: str) -> None:
+    """Readings of names are as many as the square of their words: hundreds of words took minutes, and now milliseconds."""
+    begun = time.process_time()
+    with pytest.raises(UnknownModel):
+        catalogue().model(name)
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize("name", ["\n" * 1000, " ", "\t \n"])
+def test_a_blank_name_is_no_gpu(name: str) -> None:
+    with pytest.raises(UnknownGpu):
+        catalogue().gpus(name)

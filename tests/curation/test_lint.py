@@ -248,6 +248,16 @@ def test_an_entry_of_a_known_id_may_be_partial(under: dict[str, Any]) -> None:
     assert [finding.rule for finding in wrong] == ["bandwidth"]
 
 
+def test_prices_laid_over_a_card_need_no_source_of_its_facts(under: dict[str, Any]) -> None:
+    """A rent names its own source; anything else that is said of the card needs one."""
+    table = "sources: {bill: {name: a bill of 2026-11-01}}\ngpus:\n"
+    rent = '{provider: vast, usd_per_hour: 0.31, as_of: "2026-11-01", source: bill}'
+    prices = f"{table}  - {{id: rtx4090, price_usd: 1234, rents: [{rent}]}}\n"
+    assert found(prices, under) == []
+    more = f"{table}  - {{id: rtx4090, rents: [{rent}], note: mine}}\n"
+    assert ["no source is named" in str(one.fault) for one in found(more, under)] == [True]
+
+
 def test_provenance_is_not_asked_where_a_file_is_only_used(under: dict[str, Any]) -> None:
     """The source of a user's own figure is the user."""
     text = (HEAD + CARD).replace("    sources: [sheet]\n", "")

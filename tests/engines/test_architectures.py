@@ -117,3 +117,23 @@ def test_what_helps_is_an_engine_that_has_the_code() -> None:
 
     found = {tuple(one["changes"].items()): one["verdict"] for one in ran.estimates[0]["remedies"]}
     assert found[("engine", "transformers"), ("quant", "bf16")] == "fits"
+
+
+@pytest.mark.parametrize(
+    ("model", "context", "starts"),
+    [
+        ("gpt2", 1024, True),
+        ("gpt2", 1025, False),
+        ("bge-m3", 8194, True),
+        ("bge-m3", 8195, False),
+        ("llama-3.1-8b", 200_000, True),
+    ],
+)
+def test_a_learned_table_of_positions_ends(model: str, context: int, starts: bool) -> None:
+    """Rows of wpe in GPT-2, of position_embeddings in XLM-RoBERTa; rotary positions have no end of that kind."""
+    row = report(
+        "-g", "8xh100-sxm", "-m", model, "-c", str(context), "--quant", "bf16", "--engine", "transformers"
+    ).estimates[0]
+
+    assert (row["verdict"] != "unsupported") == starts
+    assert starts or f"a context of {context:,} tokens reads beyond it" in row["refusal"]

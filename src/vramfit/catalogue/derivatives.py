@@ -14,7 +14,7 @@ from vramfit.catalogue.names import normalise_model
 from vramfit.catalogue.packaging import is_packaging, keys_of, states_scheme, undescribed
 from vramfit.catalogue.pruned import WORDS as CUT_WORDS
 from vramfit.catalogue.pruned import divided
-from vramfit.catalogue.repositories import Reading, chosen_file, file_reading, parted
+from vramfit.catalogue.repositories import MOST_WORDS, Reading, chosen_file, file_reading, parted
 from vramfit.catalogue.tags import LATEST
 from vramfit.quantization.gguf_parts import run_of
 
@@ -79,6 +79,8 @@ def base_reading(name: str, known: Callable[[str], bool], ids: Callable[[], Sequ
     if text.count("/") > 1 or text.startswith(".") or not LETTERS.issuperset(text.lower()):
         return None
     words, packing, owner = parted(f"{text}-{chosen}" if chosen else text)
+    if len(words) + len(packing) > MOST_WORDS:
+        return None
     words = _spelt_out([part for word in words for part in _undotted(word)])
     if words[:1] and words[0] in PARTS_ALONE:
         return None

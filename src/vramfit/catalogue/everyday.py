@@ -63,6 +63,8 @@ def counted(name: str) -> tuple[int, str] | tuple[int, str, str] | None:
     A cloud's type of machine comes with a sentence on what it has.
     """
     words = name.split()
+    if not words:
+        return None
     head, dash, behind = name.partition("-")
     if dash and head.removesuffix("x") in COUNTS and head[:1].isdecimal() and len(behind) > len("t4"):
         return COUNTS[head.removesuffix("x")], behind.strip()  # ``2-4090``

@@ -30,6 +30,8 @@ SAFETENSORS, STORED = ".safetensors", "-safetensors"
 """End of the name of a file in safetensors, and that of its name as a repository's."""
 SVDQUANT = ("svdq-", "nunchaku-")
 """Beginnings of the names of SVDQuant's files and repositories (nunchaku-tech on the Hub)."""
+MOST_WORDS = 64
+"""Words of the longest name that is taken apart: the Hub's names have at most 96 characters, a disk's 255."""
 MOST_FOLDERS = 2
 PATH_MARKS = ("\\", ":", "~", "//")
 """Signs of a path, or of a reference, that is no owner's file."""
@@ -87,7 +89,7 @@ def readings(name: str) -> Iterator[Reading]:
     if owner.strip(_OWNER_LETTERS) or owner.startswith("."):
         return
     words = words_of(base)
-    if not words:
+    if not words or len(words) > MOST_WORDS:
         return
     if words[0][0] in SPEECH or words[-1][0] in SPEECH:
         from vramfit.catalogue.speech_files import reading

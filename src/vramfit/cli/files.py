@@ -59,20 +59,16 @@ class FileReport:
     def answers(self, paths: Sequence[str], keys: Mapping[str, Any], catalogue: Catalogue) -> Iterator[dict[str, Any]]:
         """Report objects of all files in their order."""
         from vramfit.cli.deployments import begin
-        from vramfit.similar import begin as seek_few
-        from vramfit.similar import end as seek_all
+        from vramfit.similar import few
 
         begin()
-        seek_few()
-        try:
+        with few():
             for path in paths:
                 parts: list[Any] = []
                 for one in stated(path, keys, catalogue, self.passed_over):
                     yield from self._of(one, parts)
                 if len(parts) > 1:
                     self._share(path, parts)
-        finally:
-            seek_all()
 
     def _of(self, one: Stated, parts: list[Any]) -> Iterator[dict[str, Any]]:
         """Objects of one deployment; its first answer goes to ``parts`` where it shares a host."""

@@ -217,8 +217,14 @@ class Engine(_Generic["V", "K"]):
         return None
 
     def lacks(self, model: Model, work: Workload) -> str | None:
-        """Reason why the engine has no code for the model, whatever the GPUs; None if it has."""
-        return None
+        """Reason why the engine cannot run the model so, whatever the GPUs; None if it can.
+
+        A model with a learned table of positions reads no more tokens than the table has rows.
+        """
+        rows = model.traits.positions
+        if rows is None or work.context <= max(rows, model.context):
+            return None
+        return f"its table of positions has {rows:,} rows, and a context of {work.context:,} tokens reads beyond it"
 
     def computes_with(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
         """Return True if the GPUs compute with the scheme as it is; recommendations leave out those that unpack it."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from vramfit.curation.lint.models import ModelSubject
     from vramfit.curation.strict_yaml import Fault, Path
 
+PRICES = frozenset(("id", "price_usd", "rents"))
+"""Fields of an entry that lays prices over one of the catalogue."""
 _ADD = "add its key to sources:, and describe it in the table at the head of the file"
 
 
@@ -23,6 +25,8 @@ def missing_source(subject: GpuSubject) -> Iterator[Fault]:
     families = subject.tables["families"]
     for number, gpu in subject.own:
         family = families.get(str(gpu.get("family"))) or {}
+        if PRICES.issuperset(key for key, value in gpu.items() if value is not None):
+            continue  # a rent names its own source, and a price is what its owner paid
         if not gpu.get("sources") and not family.get("sources"):
             yield subject.fault(number, "sources", "no source is named", _ADD)
 

@@ -31,7 +31,7 @@ class ExLlamaV2(ExLlama[None]):
         from vramfit.engines.architectures import missing
         from vramfit.engines.exllamav2.architectures import REGISTRY
 
-        return missing(model, REGISTRY)
+        return super().lacks(model, work) or missing(model, REGISTRY)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the wheels have no code for the GPUs; None if they have."""

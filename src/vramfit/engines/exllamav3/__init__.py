@@ -47,7 +47,7 @@ class ExLlamaV3(ExLlama[ExLlamaKeys]):
         from vramfit.engines.architectures import missing
         from vramfit.engines.exllamav3.architectures import REGISTRY
 
-        return missing(model, REGISTRY)
+        return super().lacks(model, work) or missing(model, REGISTRY)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the kernels do not run on the GPUs; None if they do."""

@@ -67,7 +67,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     def lacks(self, model: Model, work: Workload) -> str | None:
         """Reason why llama.cpp has no code for a speech model; None for any other, which may have a GGUF name by now."""
         if model.modality != "text-to-speech":
-            return None
+            return super().lacks(model, work)
         from vramfit.engines.architectures import missing
         from vramfit.engines.llamacpp.architectures import REGISTRY
 

@@ -88,7 +88,7 @@ class Mlx(Engine[int | None, MlxKeys]):
         from vramfit.engines.architectures import missing
         from vramfit.engines.mlx.architectures import REGISTRY
 
-        return missing(model, REGISTRY)
+        return super().lacks(model, work) or missing(model, REGISTRY)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why MLX's CUDA back end does not run on a card; None if it does."""

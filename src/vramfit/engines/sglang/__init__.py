@@ -118,7 +118,7 @@ class SGLang(Server[Cards, SGLangKeys]):
         from vramfit.engines.architectures import missing
         from vramfit.engines.sglang.architectures import REGISTRY
 
-        return missing(model, REGISTRY)
+        return super().lacks(model, work) or missing(model, REGISTRY)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the server does not start with the scheme and the cache type on the GPUs; None if it does."""

@@ -58,7 +58,7 @@ class TensorRtLlm(Server[Cards, ServerKeys]):
         from vramfit.engines.architectures import missing
         from vramfit.engines.tensorrtllm.architectures import REGISTRY
 
-        return missing(model, REGISTRY)
+        return super().lacks(model, work) or missing(model, REGISTRY)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the server does not start with the scheme on the GPUs; None if it does."""

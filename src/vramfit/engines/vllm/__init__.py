@@ -154,7 +154,7 @@ class Vllm(Server[Cards, ServerKeys]):
         from vramfit.engines.servers import version
         from vramfit.engines.vllm.architectures import REGISTRY
 
-        return missing(model, REGISTRY, version(self.own_keys(work)))
+        return super().lacks(model, work) or missing(model, REGISTRY, version(self.own_keys(work)))
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the server does not start with the scheme and the cache type on the GPUs; None if it does."""
