@@ -81,3 +81,13 @@ def test_where_no_command_is_run_every_name_is_looked_for() -> None:
     """An answer to a program does not depend on what it asked before."""
     found = [similar.close(f"contxt{number}", KEYS, 1) for number in range(similar.MOST_SEARCHES + 5)]
     assert found == [["context"]] * len(found)
+
+
+def test_a_command_looks_for_so_many_names() -> None:
+    similar.begin()
+    try:
+        assert [similar.may_search() for _ in range(similar.MOST_SEARCHES)] == [True] * similar.MOST_SEARCHES
+        assert not similar.may_search()
+    finally:
+        similar.end()
+    assert similar.may_search()

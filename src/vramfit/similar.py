@@ -35,6 +35,15 @@ def few() -> Iterator[None]:
         _left[0] = None
 
 
+def may_search() -> bool:
+    """Count a name that is looked for among all known ones; False where this command has looked for too many."""
+    if _left[0] is not None:
+        if _left[0] <= 0:
+            return False
+        _left[0] -= 1
+    return True
+
+
 def close(word: str, known: Iterable[str], most: int = 3, cutoff: float = 0.6) -> list[str]:
     """Names that look like a word, the nearest first, at most so many; none where the command has looked for too many."""
     return list(similar(word[:LONGEST], tuple(known), most, cutoff))
@@ -43,10 +52,8 @@ def close(word: str, known: Iterable[str], most: int = 3, cutoff: float = 0.6) -
 @lru_cache(maxsize=256)
 def similar(word: str, known: tuple[str, ...], most: int, cutoff: float) -> tuple[str, ...]:
     """Names of ``known`` with at least the share ``cutoff`` of letters in common; see ``close``."""
-    if _left[0] is not None:
-        if _left[0] <= 0:
-            return ()
-        _left[0] -= 1
+    if not may_search():
+        return ()
     own, letters = _letters(word), _places(word)
     size = len(word)
     candidates: list[tuple[float, str]] = []

@@ -205,6 +205,8 @@ def test_names_that_no_entry_answers_for(name: str) -> None:
         ("mtp-Qwen3-8B-Foo", None),  # a part of a model
         ("foo/Qwen3-8B-Foo-GGUF:Qwen3-8B-Foo-Q8_0.gguf", "qwen3-8b"),
         ("foo/Qwen3-8B-Foo-GGUF:latest", "qwen3-8b"),
+        ("hf.co/foo/Qwen3-8B-Foo-GGUF:Q8_0", "qwen3-8b"),
+        ("https://huggingface.co/foo/Qwen3-8B-Foo", "qwen3-8b"),
         ("Tune-8B-v3", "tune-8b-v"),  # a further version of a series
         ("Tune-8B", "tune-8b-v"),
         ("foo_Tune-8B-v2.1b-GGUF", "tune-8b-v"),

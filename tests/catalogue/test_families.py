@@ -112,3 +112,15 @@ def test_names_of_one_family_begin_alike(key: str, other: str, alike: bool) -> N
 )
 def test_slips_are_few_for_the_length(key: str, other: str, slip: bool) -> None:
     assert is_slip(key, other) is slip
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("Josiefied Qwen3 8B", "Qwen3 8B"),
+        ("Gemma 4 Queen 31B", "Gemma 4 31B"),
+        ("GLM-4.7 REAP 50", "GLM-4.7 355B-A32B, REAP 184.8B"),  # half of the experts are cut out
+    ],
+)
+def test_fine_tunes_with_blanks(name: str, model: str) -> None:
+    assert catalogue().model(name).name == model

@@ -14,7 +14,7 @@ from vramfit.catalogue.names import normalise_model
 from vramfit.catalogue.packaging import is_packaging, keys_of, states_scheme, undescribed
 from vramfit.catalogue.pruned import WORDS as CUT_WORDS
 from vramfit.catalogue.pruned import divided
-from vramfit.catalogue.repositories import MOST_WORDS, Reading, chosen_file, file_reading, parted
+from vramfit.catalogue.repositories import HOSTS, MOST_WORDS, Reading, chosen_file, file_reading, parted
 from vramfit.catalogue.tags import LATEST
 from vramfit.quantization.gguf_parts import run_of
 
@@ -73,7 +73,10 @@ def base_reading(name: str, known: Callable[[str], bool], ids: Callable[[], Sequ
 
     ``known`` says whether the catalogue has exactly one entry of a name; ``ids`` gives those of all its models.
     """
-    text, _, chosen = (chosen_file(name) or name.strip()).partition("@")[0].partition(":")
+    name = name.strip()
+    for host in HOSTS:
+        name = name.removeprefix(host)
+    text, _, chosen = (chosen_file(name) or name).partition("@")[0].partition(":")
     text = file_reading(text) or text
     chosen = "" if chosen == LATEST else chosen
     if text.count("/") > 1 or text.startswith(".") or not LETTERS.issuperset(text.lower()):

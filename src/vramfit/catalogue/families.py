@@ -12,6 +12,7 @@ from vramfit.catalogue.derivatives import HOSTED
 from vramfit.catalogue.names import normalise_model
 from vramfit.catalogue.packaging import keys_of
 from vramfit.catalogue.repositories import parted
+from vramfit.similar import may_search
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def family(name: str, container: Container) -> Family | None:
     if "/" in name or ":" in name or not letters or len(words) > MOST_WORDS or not HOSTED.isdisjoint(words):
         return None
     if len(words) == 1 and len(words[0]) < FEWEST_LETTERS:
+        return None
+    if not may_search():
         return None
     aliases = container.table("model_aliases")
     rarest: set[int] | None = None

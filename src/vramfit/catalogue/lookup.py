@@ -401,14 +401,18 @@ class Catalogue(Listings):
 
         Raises ``AmbiguousName`` for a family of several.
         """
-        from vramfit.catalogue.unmatched import in_other_words, of_family
+        from vramfit.catalogue.unmatched import meaning
 
-        found, keys = in_other_words(name, self._container.section("model_rows"), self._alias)
-        if keys is not None:
-            self._stated[name] = keys
-        if found is None and (one := of_family(name, self._container)) is not None:
-            found, self._spelled[name], self._stated[name] = one
-        return found
+        found = meaning(name, self._container, self._alias, self._derived)
+        if found is None:
+            return None
+        if found.keys is not None:
+            self._stated[name] = found.keys
+        if found.spelling:
+            self._spelled[name] = found.spelling
+        if found.cut is not None:
+            self._cuts[name] = found.cut
+        return found.numbers
 
     def _suggestions(self, kind: str, key: str) -> str:
         """Hint for an unknown name: the ids whose names look most like it."""

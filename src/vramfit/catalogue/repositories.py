@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vramfit.catalogue.pruned import Cut
     from vramfit.model import Model
 
-FILE, TENSORS = ".gguf", ".safetensors"
+FILE = ".gguf"
 PACKED = "-GGUF"
 """End of the name that a GGUF file has as a repository."""
 SAFETENSORS, STORED = ".safetensors", "-safetensors"
@@ -194,7 +194,7 @@ def file_reading(name: str) -> str | None:
     ``flux1-dev-fp8.safetensors`` is ``flux1-dev-fp8``; None for a file of another kind.
     """
     stem = name.strip()
-    suffix = next((one for one in (FILE, TENSORS) if stem.lower().endswith(one)), None)
+    suffix = next((one for one in (FILE, SAFETENSORS) if stem.lower().endswith(one)), None)
     if suffix is None:
         return None
     stem = stem[: -len(suffix)].replace(".i1-", "-i1-")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import fields
+from vramfit._record import Record, fields
 from vramfit.catalogue import nearest
 from vramfit.catalogue.families import begins_alike, family, is_slip
 from vramfit.catalogue.listings import ids
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.catalogue.container import Container
+    from vramfit.catalogue.pruned import Cut
     from vramfit.catalogue.repositories import Reading
     from vramfit.errors import VramfitError
 
@@ -69,17 +70,38 @@ def in_other_words(
     return None, None
 
 
-def of_family(name: str, container: Container) -> tuple[int, str, Mapping[str, str]] | None:
-    """Number of the one model that a name of a family means, with a name of its own, and the deployment keys it states.
+class Meaning(Record):
+    """Meaning of a name that has no entry, and is no repackaged model's and no fine-tune's as it is written."""
 
-    None for a name of no family; raises ``AmbiguousName`` for that of several models.
+    numbers: int | tuple[int, ...] | None
+    spelling: str = ""
+    """Name by which the catalogue has the model."""
+    keys: Mapping[str, str] | None = None
+    """Deployment keys that the other words state."""
+    cut: Cut | None = None
+    """Experts that were cut out of the model."""
+
+
+def meaning(
+    name: str, container: Container, alias: Callable[[str], Numbers], derived: Callable[[str], Reading | None]
+) -> Meaning | None:
+    """Find what a name means with other words, as a fine-tune's with blanks, or as that of a family; None for nothing.
+
+    ``derived`` reads a name as that of its base. Raises ``AmbiguousName`` for a family of several models.
     """
-    found = family(name, container)
-    if found is None:
+    found, keys = in_other_words(name, container.section("model_rows"), alias)
+    if found is not None:
+        return Meaning(found, keys=keys)
+    joined = "-".join(name.split())
+    base = derived(joined) if joined != name else None
+    if base is not None:
+        return Meaning(alias(base.model), base.model, base.keys, base.cut)
+    kin = family(name, container)
+    if kin is None:
         return None
-    if len(found.numbers) > 1:
-        raise nearest.ambiguous("model", name, found.names, "vramfit list models", "names")
-    return found.numbers[0], found.names[0], found.keys
+    if len(kin.numbers) > 1:
+        raise nearest.ambiguous("model", name, kin.names, "vramfit list models", "names")
+    return Meaning(kin.numbers[0], kin.names[0], kin.keys)
 
 
 def _beginning(name: str, rows: Sequence[Sequence[Any]], alias: Callable[[str], Numbers]) -> tuple[int, ...]:
