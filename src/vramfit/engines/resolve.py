@@ -278,7 +278,7 @@ def _for_pipeline(request: Request, model: Model) -> Request:
 def _for_network(request: Request, model: Model) -> Request:
     """The request for a network that only its own library runs, in the form that it was released in if it names none.
 
-    Raises ``CannotTell`` for an engine of language models or of pipelines, which is named.
+    Raises ``CannotTell`` for an engine of language models or of pipelines, which is named, and for a quantization of theirs.
     """
     named = request.get("engine", DEFAULT)
     if named != DEFAULT:
@@ -286,7 +286,16 @@ def _for_network(request: Request, model: Model) -> Request:
             f"{model.name} is a network that its own library runs, and {named} does not",
             f"leave out --engine, or use --engine {DEFAULT}",
         )
-    return {"quant": model.dtype, **request, "engine": DEFAULT}
+    found = {"quant": model.dtype, **request, "engine": DEFAULT}
+    if found["quant"] not in CLASSES:
+        try:
+            scheme_of(found["quant"], engine(DEFAULT), model)
+        except UnsupportedScheme:
+            raise CannotTell(
+                f"{model.name} is a network that its own library runs, and that does not load {found['quant']}",
+                f"leave out --quant: it was released in {model.dtype}",
+            ) from None
+    return found
 
 
 def _of_size(
