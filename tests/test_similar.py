@@ -64,30 +64,8 @@ def test_exact_names(word: str, known: tuple[str, ...], found: list[str]) -> Non
     assert similar.close(word, known, 1) == found
 
 
-def test_a_command_looks_for_so_many_names_and_then_for_none() -> None:
-    """Twenty thousand unknown keys of a file took 17 s; the same name again is no further search."""
-    with similar.few():
-        assert similar.close("contxt", KEYS, 1) == ["context"]
-        words = [f"contxt{number}" for number in range(similar.MOST_SEARCHES)]
-        found = [similar.close(word, KEYS, 1) for word in words]
-        assert found[: similar.MOST_SEARCHES - 1] == [["context"]] * (similar.MOST_SEARCHES - 1)
-        assert found[-1] == []
-    with similar.few():
-        assert similar.close(words[-1], KEYS, 1) == ["context"]
-    assert similar.close("contxt", KEYS, 1) == ["context"]
-
-
-def test_where_no_command_is_run_every_name_is_looked_for() -> None:
-    """An answer to a program does not depend on what it asked before."""
-    found = [similar.close(f"contxt{number}", KEYS, 1) for number in range(similar.MOST_SEARCHES + 5)]
-    assert found == [["context"]] * len(found)
-
-
 def test_a_command_looks_for_so_many_names() -> None:
-    similar.begin()
-    try:
+    with similar.few():
         assert [similar.may_search() for _ in range(similar.MOST_SEARCHES)] == [True] * similar.MOST_SEARCHES
         assert not similar.may_search()
-    finally:
-        similar.end()
     assert similar.may_search()
