@@ -73,6 +73,15 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
 
         return missing(model, REGISTRY)
 
+    def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
+        """Remark on a model whose architecture llama.cpp may not have."""
+        found = super().remarks(deployment, estimate)
+        if deployment.model.architecture.gguf is not None:
+            return found
+        from vramfit.engines.llamacpp.architectures import remarks
+
+        return (*found, *remarks(deployment.model))
+
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why no back end, or not the requested one, runs on the GPUs; None if one does."""
         backend = self.own_keys(work).backend

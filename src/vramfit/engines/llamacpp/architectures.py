@@ -7,4 +7,19 @@ from __future__ import annotations
 
 from vramfit.engines.architectures import Registry
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.model import Model
+
 REGISTRY = Registry("ggml-org/llama.cpp src/llama-arch.cpp at 00395eb")
+
+UNNAMED = (
+    "no name that GGUF files have for the architecture of {} was found: see that your build converts and loads it before you"
+    " download anything"
+)
+
+
+def remarks(model: Model) -> tuple[str, ...]:
+    """Remark on a model of the catalogue whose architecture no GGUF file is known to have; none for a file's own."""
+    named = model.architecture.gguf is not None or model.origin is not None or not model.layers
+    return () if named else (UNNAMED.format(model.name),)

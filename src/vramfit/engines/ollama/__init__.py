@@ -125,10 +125,15 @@ class Ollama(Engine[Cards, OllamaKeys]):
         account(server, estimate, ledger, job.keys)
 
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
-        """Remarks on the default context of the GPUs' memory, and on the placement that Ollama would choose, if it differs."""
+        """Remarks on the default context, on the placement that Ollama would choose, if it differs, and on the architecture."""
         from vramfit.engines.ollama.estimate import context_of_tier, left_to_itself
 
-        return (*context_of_tier(deployment), *left_to_itself(deployment, estimate))
+        found = (*context_of_tier(deployment), *left_to_itself(deployment, estimate))
+        if deployment.model.architecture.gguf is not None:
+            return found
+        from vramfit.engines.llamacpp.architectures import remarks
+
+        return (*found, *remarks(deployment.model))
 
     def speed(self) -> SpeedProfile:
         """Constants of llama.cpp's speed, whose kernels Ollama runs."""
