@@ -96,12 +96,12 @@ def meaning(
     base = derived(joined) if joined != name else None
     if base is not None:
         return Meaning(alias(base.model), base.model, base.keys, base.cut)
-    kin = family(name, container)
-    if kin is None:
+    models = family(name, container)
+    if models is None:
         return None
-    if len(kin.numbers) > 1:
-        raise nearest.ambiguous("model", name, kin.names, "vramfit list models", "names")
-    return Meaning(kin.numbers[0], kin.names[0], kin.keys)
+    if len(models.numbers) > 1:
+        raise nearest.ambiguous("model", name, models.names, "vramfit list models", "names")
+    return Meaning(models.numbers[0], models.names[0], models.keys)
 
 
 def _beginning(name: str, rows: Sequence[Sequence[Any]], alias: Callable[[str], Numbers]) -> tuple[int, ...]:
