@@ -54,6 +54,9 @@ BUILT = {
     "Metal: Apple M2 Ultra (147456 MiB free)": None,
     "RTX 4090": None,
     "DGX X9": None,
+    # a question of which a machine is a part
+    "gpt-oss 20b GMKtec EVO-X2 128GB": None,
+    "mistral 7b m2 16gb mlx": None,
     "": None,
 }
 REFUSED = {

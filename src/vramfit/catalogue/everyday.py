@@ -160,7 +160,8 @@ def _parted(name: str) -> tuple[list[str], float, bool]:
         text = text.replace(sign, " ")
     words: list[str] = []
     size, printed = 0.0, False
-    for part in text.split():
+    parts = text.split()
+    for part, after in zip(parts, [*parts[1:], ""], strict=True):
         unit = next((unit for unit in _UNITS if part.endswith(unit)), "")
         digits = part.removesuffix(unit)
         stated = words.pop() if not digits and words and _is_number(words[-1]) else digits
@@ -168,6 +169,8 @@ def _parted(name: str) -> tuple[list[str], float, bool]:
             if not size:
                 printed = unit == "mib"
                 size = float(stated) / (_MIB if printed else 1)
+            elif unit != "mib" and float(stated) != size and after != "total":
+                words.append(part)  # memory of something else: ``3060 12GB with 32GB RAM``
         elif part not in ADDED and part not in around:
             words.append(part)
     return sorted(words, key=lambda word: word in _LAPTOPS), size, printed

@@ -112,6 +112,17 @@ SIZE = re.compile(r"^(\d{1,3}) ?(?:gb?|gib)$")
 
 MAC = re.compile(r"\bm[1-6](?: (?:pro|max|ultra))?\b")
 """Chip of a Mac."""
+OF_A_QUESTION = re.compile(
+    r"(?:\d+(?:\.\d+)?b|a\d+b|\d{1,3}k|i?q\d|\dbit|awq|gptq|gguf|mlx|vllm|sglang|ollama|fp\d+|bf16|int\d|nvfp4|mxfp4|exl\d|"
+    r"(?:qwen|llama|gemma|mistral|mixtral|deepseek|nemotron|phi\d|glm|kimi|granite|flux|whisper|minimax|devstral|magistral).*|gpt|oss)$"
+)
+"""Words of a model, its bits or its engine: a line with one is a question, of which a machine is a part."""
+OF_MAC = re.compile(
+    r"(?:\d+(?:\.\d+)?(?:gb?|gib|tb|c|cpu|gpu|core|cores|inch|in)?|20\d\d|apple|silicon|mac\d*|macbook|imac|pro|air|max|mini|studio|ultra|"
+    r"chip|soc|core|cores|cpu|gpu|gpus|npu|neural|engine|unified|shared|memory|ram|ssd|storage|disk|nvme|inch|binned|base|full|"
+    r"laptop|desktop|computer|early|mid|late|metal|mps|integrated|and|of|the|a|my|an|version|model|spec|unbinned|top|m\d)$"
+)
+"""Words that say something of a Mac; of a text with others the chip is a part."""
 DISKS = ("ssd", "storage", "nvme", "disk")
 CHINESE = {"单": 1, "双": 2, "两": 2, "三": 3, "四": 4, "六": 6, "八": 8}
 COUNTED = (
@@ -152,7 +163,7 @@ def built(name: str) -> tuple[int, str, str] | None:
     service = next((word for word in SERVICE_WORDS if text.startswith(f"{word} ")), None)
     if service is not None:
         return 1, text.removeprefix(service).strip(), f"gpu: {name} is read without the service's name"
-    if not any(word in CARDS for word in words):
+    if not any(word in CARDS or OF_A_QUESTION.match(word) for word in words):
         size = _size(text)
         for card in (*_of_machine(text), *_of_processor(text)):
             whole = f"{card} {size}gb" if size and card.startswith(SIZED) else card
@@ -215,7 +226,7 @@ def _cluster(words: list[str], text: str) -> tuple[int, str] | None:
 def _of_mac(words: list[str], text: str) -> Iterator[str]:
     """Chip of a Mac with its memory, which stands before its disk's size; the chip alone where no size is stated."""
     chip = MAC.search(text)
-    if chip is not None and not any("mib" in word for word in words):
+    if chip is not None and all(word in chip[0].split() or OF_MAC.match(word) for word in words):
         behind = [*words[1:], ""]
         sizes = [
             f[1] for word, after in zip(words, behind, strict=True) if (f := SIZE.match(word)) and after not in DISKS
