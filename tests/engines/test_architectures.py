@@ -143,12 +143,12 @@ def test_a_learned_table_of_positions_ends(model: str, context: int, starts: boo
 @pytest.mark.parametrize("engine", ["llama.cpp", "ollama"])
 @pytest.mark.parametrize(
     ("model", "remarked"),
-    [("qwen3-8b", False), ("llama-3.2-11b-vision", True), ("deepseek-v4.1-flash", True), ("sd-1.5", False)],
+    [("qwen3-8b", False), ("glm-5.3-flash", True), ("deepseek-v4.1-flash", True), ("sd-1.5", False)],
 )
 def test_a_model_without_a_known_name_in_gguf_files_is_remarked_on(engine: str, model: str, remarked: bool) -> None:
     """What such engines load changes by the week, so that nothing is refused for want of a name."""
     found = remarks(catalogue().model(model))
     assert [("no name that GGUF files have" in one) for one in found] == [True] * remarked
     if model != "sd-1.5":
-        answer = vramfit("check", "-g", "8xh200", "-m", model, "--engine", engine, "--json").output
+        answer = vramfit("check", "-g", "8xh200", "-m", model, "--engine", engine, "--json").out
         assert ("no name that GGUF files have for the architecture of" in answer) is remarked
