@@ -33,7 +33,7 @@ ALLOWED = {
     "vramfit.checks", "vramfit.errors", "vramfit.hardware", "vramfit.quantities", "vramfit.search", "vramfit.sources",
     "vramfit.units", "vramfit.verdict",
     *(f"vramfit.report{name}" for name in ("", ".amounts", ".asked", ".notes")),
-    *(f"vramfit.catalogue{name}" for name in ("", ".container", ".custom", ".files", ".listings", ".lookup", ".names", ".rows")),
+    *(f"vramfit.catalogue{name}" for name in ("", ".container", ".custom", ".files", ".gpu_lookup", ".listings", ".lookup", ".names", ".rows")),
     *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".options", ".process")),
     *(
         f"vramfit.engines{name}"
@@ -57,7 +57,7 @@ ALLOWED = {
     ),
     *(
         f"vramfit.remedies{name}"
-        for name in ("", ".combinations", ".hardware", ".models", ".settings", ".weights")
+        for name in ("", ".combinations", ".cost", ".hardware", ".models", ".settings", ".weights")
     ),
     *(
         f"vramfit.training{name}"
@@ -161,4 +161,4 @@ def test_a_module_that_is_not_used_is_not_loaded() -> None:
 def test_remedies_that_cannot_help_are_not_loaded() -> None:
     """No setting makes room for weights that exceed the card, and no combination is needed where one change is enough."""
     ours = {module for module in after(HEADLINE) if module.startswith("vramfit.remedies.")}
-    assert {f"vramfit.remedies.{name}" for name in ("hardware", "models", "weights")} == ours
+    assert {f"vramfit.remedies.{name}" for name in ("cost", "hardware", "models", "weights")} == ours

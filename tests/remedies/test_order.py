@@ -10,16 +10,15 @@ import pytest
 
 from vramfit.checks import Checked, check
 from vramfit.engines.keys import parse_request
-from vramfit.remedies import (
+from vramfit.remedies import MOST, Proposal
+from vramfit.remedies.cost import (
     LAST_BAND,
-    MOST,
     PRICE_BANDS,
     QUALITY_BANDS,
     RENTED_HOURS,
     SHARE_BANDS,
     SLOW_SPEEDS,
     UNKNOWN_QUALITY_BAND,
-    Proposal,
     cost,
 )
 from vramfit.sources import open_catalogue

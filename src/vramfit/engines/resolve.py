@@ -13,7 +13,6 @@ from vramfit.engines.quants import nearer, quants, scheme_of
 from vramfit.engines.workloads import counted, default_platform, worded, workload
 from vramfit.errors import CannotTell, UnknownMemory, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import STORED, find_scheme, own_checkpoint
-from vramfit.units import gib
 from vramfit.workload.common import CLASSES, EXPERTS, FITTING, LARGEST, SPECULATING
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.training import FORM as TRAINING
@@ -241,7 +240,10 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model, owner: st
     Raises ``CannotTell`` for a pipeline of components, and ``UsageError`` for a contradictory combination of keys.
     """
     if model.components:
-        request = _for_pipeline(request, model) if model.denoises else _for_network(request, model)
+        from vramfit.engines.composed import for_network, for_pipeline
+
+        shared = SHARED.issuperset(request)
+        request = for_pipeline(request, model, shared) if model.denoises else for_network(request, model)
     runtime = engine(engine_name(request))
     model = runtime.extended(_supplied(request, model, runtime), request)
     request = worded(counted(request, model), runtime)
@@ -252,50 +254,6 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model, owner: st
     words = quants(request, work.task, model.dtype, runtime.families)
     schemes = [made_by(owner, scheme_of(word, runtime, model), model) for word in words]
     return _resolved(request, gpus, model, runtime, schemes, work)
-
-
-def _for_pipeline(request: Request, model: Model) -> Request:
-    """The request for a pipeline of components, with the engine of pipelines where it names none.
-
-    Raises ``CannotTell`` for an engine of language models, named or meant by keys that only such engines have.
-    """
-    from vramfit.engines import pipeline_engines
-
-    named, having = request.get("engine"), pipeline_engines()
-    if named is None and not SHARED.issuperset(request):
-        from vramfit.engines.choice import engine_of_keys
-
-        named = engine_of_keys(request)
-    if named is not None and named not in having:
-        weights = sum(component.parameters for component in model.components) * 2
-        raise CannotTell(
-            f"{model.name} is a pipeline, which {named} does not run",
-            f"use --engine {' or '.join(having)}; its parts together weigh {gib(weights)} in 16-bit",
-        )
-    return {**request, "engine": named or having[0]}
-
-
-def _for_network(request: Request, model: Model) -> Request:
-    """The request for a network that only its own library runs, in the form that it was released in if it names none.
-
-    Raises ``CannotTell`` for an engine of language models or of pipelines, which is named, and for a quantization of theirs.
-    """
-    named = request.get("engine", DEFAULT)
-    if named != DEFAULT:
-        raise CannotTell(
-            f"{model.name} is a network that its own library runs, and {named} does not",
-            f"leave out --engine, or use --engine {DEFAULT}",
-        )
-    found = {"quant": model.dtype, **request, "engine": DEFAULT}
-    if found["quant"] not in CLASSES:
-        try:
-            scheme_of(found["quant"], engine(DEFAULT), model)
-        except UnsupportedScheme:
-            raise CannotTell(
-                f"{model.name} is a network that its own library runs, and that does not load {found['quant']}",
-                f"leave out --quant: it was released in {model.dtype}",
-            ) from None
-    return found
 
 
 def _of_size(

@@ -14,6 +14,7 @@ from vramfit.engines.keys import every_key, moving_keys, tuning_keys
 from vramfit.engines.quants import scheme_of
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
+from vramfit.remedies.cost import cost
 from vramfit.speed import depth_tokens
 
 TYPE_CHECKING = False
@@ -69,21 +70,8 @@ TRAINING_STRATEGIES = (("training", "steps"), *HARDWARE, ("models", "smaller"), 
 PIPELINE_STRATEGIES = (("pipelines", "components"), ("hardware", "bigger"), ("hardware", "rented"))
 """Modules and functions for a pipeline of components, which has no layers and no cache, and runs on one GPU."""
 
-QUALITY_BANDS = {"reference": 1, "near-lossless": 1, "small": 2, "noticeable": 3, "severe": 5}
-UNKNOWN_QUALITY_BAND = 3
-SHARE_BANDS = (0.8, 0.5, 0.2, 0.05)
-"""Lower bounds of the bands of speed, context or sequences left, as shares of what was requested."""
-PRICE_BANDS = ((0, 1), (2500, 3), (12_000, 4))
-"""Upper bounds in US dollars and numbers of the price bands; dearer is the last band."""
-UNKNOWN_PRICE_USD = 12_000
-SLOW_SPEEDS = (5.0, 2.5, 1.0)
-"""Tokens per second below which a remedy that costs speed is in band 3, 4 and 5 at least: people read five (238 words a
-minute, Brysbaert 2019, doi 10.1016/j.jml.2019.104047, at four tokens to three words)."""
 POOR = "severe"
 """Label of quality that is not offered unless all remedies are requested, or the requested deployment has it."""
-RENTED_HOURS = 1000
-"""Hours for which the rent of a card counts as its price: half a year of working days."""
-TIGHT_BAND, LAST_BAND = 3, 5
 BEARABLE_BAND = 2
 """Worst band at which a remedy at hand (same model, all of it on the same cards) makes looking for combinations
 needless."""
@@ -368,36 +356,3 @@ def _means(quant: str, found: Answer) -> bool:
         return scheme_of(quant, engine(deployment.engine), deployment.model).id == deployment.scheme.id
     except VramfitError:
         return False
-
-
-def cost(proposal: Proposal, label: str, before: Rate | None, rate: Rate | None) -> tuple[int, ...]:
-    """Cost of a remedy, as a sorting key: worst band, sum of bands, effort, the other bands, money and speed.
-
-    Bands go from 1, nothing anyone would notice, to 5: of quality (``label``), speed (``rate``, against ``before``: the
-    asked deployment's on a card that holds it), what is left of the asked work, money, effort, and of the risk that a
-    tight fit is none after all.
-    """
-    price = proposal.price_usd
-    if proposal.cloud is not None:
-        price = round(proposal.cloud["usd_per_hour"] * RENTED_HOURS)
-    money = UNKNOWN_PRICE_USD if price is None else price
-    bands = (
-        QUALITY_BANDS.get(label, UNKNOWN_QUALITY_BAND),
-        1 if before is None or rate is None else _speed_band(before, rate),
-        _share_band(proposal.kept),
-        next((band for most, band in PRICE_BANDS if money <= most), LAST_BAND),
-        proposal.effort,
-        1 if proposal.answer.verdict.word == "fits" else TIGHT_BAND,
-    )
-    speed = 0 if rate is None else round(rate.expected * 1000)
-    return max(bands), sum(bands), proposal.effort, *bands, money, -speed
-
-
-def _speed_band(before: Rate, after: Rate) -> int:
-    band = _share_band(after.expected / before.expected)
-    slow = sum([after.expected < least for least in SLOW_SPEEDS])
-    return max(band, TIGHT_BAND - 1 + slow) if slow and band > 1 else band
-
-
-def _share_band(share: float) -> int:
-    return 1 + sum([share < least for least in SHARE_BANDS])

@@ -9,7 +9,8 @@ from __future__ import annotations
 from vramfit.engines import engine, names
 from vramfit.engines.workloads import DEFAULT_CONTEXT_TOKENS
 from vramfit.quantization import find_scheme
-from vramfit.remedies import QUALITY_BANDS, UNKNOWN_QUALITY_BAND, Proposal
+from vramfit.remedies import Proposal
+from vramfit.remedies.cost import QUALITY_BANDS, UNKNOWN_QUALITY_BAND
 from vramfit.training.profile import LEANEST, trains_leanest
 from vramfit.units import billions, gib
 from vramfit.workload.common import CLASSES

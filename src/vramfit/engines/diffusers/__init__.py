@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vramfit.engines.diffusers.estimate import Traits
+    from vramfit.engines.diffusers.traits import Traits
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
@@ -58,7 +58,7 @@ class Diffusers(Engine["Traits", PipelineKeys]):
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Traits]:
         """Make the view of the GPUs: the first one's room and attention, and the runtime's context and workspaces."""
-        from vramfit.engines.diffusers.estimate import Traits, plain_attention, runtime_share
+        from vramfit.engines.diffusers.traits import Traits, plain_attention, runtime_share
         from vramfit.hardware import usable_bytes
 
         shares = each(runtime_share, gpus)

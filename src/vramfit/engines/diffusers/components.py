@@ -38,6 +38,8 @@ QUANTIZED_SHARE = 0.99
 16 bits. FLUX.1 in GGUF comes to 8.57 bits in Q8_0 and 4.6 in Q4_K_S by its files (city96/FLUX.1-dev-gguf)."""
 ENCODER_BITS = {"fp8": BITS["fp8"], "int8": BITS["int8"], "nf4": BITS["nf4"]}
 """Bits of a weight of the text encoders in each form of them that is quantized; the others are as published."""
+QUANTIZED = ("int8", "nf4")
+"""Forms of the text encoders that bitsandbytes makes."""
 SVDQUANT = (
     "FluxTransformer2DModel",
     "QwenImageTransformer2DModel",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from vramfit.engines.diffusers.components import is_text_encoder
-from vramfit.engines.diffusers.estimate import (
+from vramfit.engines.diffusers.activations import (
     SCORES,
     U_NET_PIXEL,
-    component_bytes,
     decoded,
     denoising,
     falls_back,
@@ -20,19 +18,21 @@ from vramfit.engines.diffusers.estimate import (
     tokens_of,
     width_of,
 )
+from vramfit.engines.diffusers.components import is_text_encoder
+from vramfit.engines.diffusers.sizes import component_bytes
 from vramfit.engines.diffusers.steps import step_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.diffusers.estimate import Traits
+    from vramfit.engines.diffusers.traits import Traits
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.pipelines import PipelineKeys
     from vramfit.engines.terms import Ledger
 
 WEIGHTS = "diffusers 0.42.1 pipelines/pipeline_utils.py"
 TOKENS = "engines/diffusers/steps.py STEPS, with its sources"
-U_NET = "engines/diffusers/estimate.py U_NET_PIXEL, with its source"
-READINGS = "engines/diffusers/estimate.py READING, with its source"
+U_NET = "engines/diffusers/activations.py U_NET_PIXEL, with its source"
+READINGS = "engines/diffusers/turns.py READING, with its source"
 PIXELS = "engines/diffusers/decoders.py DECODERS, with their sources"
 
 
