@@ -33,7 +33,10 @@ ALLOWED = {
     "vramfit.checks", "vramfit.errors", "vramfit.hardware", "vramfit.quantities", "vramfit.search", "vramfit.sources",
     "vramfit.units", "vramfit.verdict",
     *(f"vramfit.report{name}" for name in ("", ".amounts", ".asked", ".notes")),
-    *(f"vramfit.catalogue{name}" for name in ("", ".container", ".custom", ".files", ".gpu_lookup", ".listings", ".lookup", ".names", ".rows")),
+    *(
+        f"vramfit.catalogue{name}"
+        for name in ("", ".container", ".custom", ".files", ".gpu_lookup", ".listings", ".lookup", ".names", ".rows")
+    ),
     *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".options", ".process")),
     *(
         f"vramfit.engines{name}"

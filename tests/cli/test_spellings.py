@@ -252,7 +252,7 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
         (
             f"{G} -m 'llama 70b'",
             '"llama 70b" is not one model: llama-2-70b, llama-3-70b, llama-3.1-70b, llama-3.3-70b, codellama-70b,'
-            " deepseek-r1-distill-llama-70b and nemotron-70b",
+            " deepseek-r1-distill-llama-70b, nemotron-70b and ultravox-v0.6-70b",
             "give one of these names; see `vramfit list models`",
         ),
         (f"{G} {M} --ram 64", 'size "64" has no unit', "write GiB, for example 64GiB"),

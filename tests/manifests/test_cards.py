@@ -57,8 +57,8 @@ def test_slices() -> None:
 @pytest.mark.parametrize(
     ("expected", "machine"),
     [
-        ([("h100-sxm", 8)], "p5.48xlarge"), ([("a10g", None)], "g5.12xlarge"), ([("l40s", None)], "g6e.xlarge"),
-        ([("a100-pcie-80gb", None)], "Standard_NC24ads_A100_v4"), ([("h200", None)], "p5en.48xlarge"),
+        ([("h100-sxm", 8)], "p5.48xlarge"), ([("a10g", 4)], "g5.12xlarge"), ([("l40s", 1)], "g6e.xlarge"),
+        ([("a100-pcie-80gb", None)], "Standard_NC24ads_A100_v4"), ([("h200", 8)], "p5en.48xlarge"),
         ([("h100-sxm", None)], "a3-highgpu-8g"), ([], "m5.large"), ([], "Standard_NV6ads_A10_v5"),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -185,10 +186,13 @@ def test_latent_attention_is_one_expansion_matrix(models: dict[str, Model]) -> N
     assert "attn_k.weight" not in rows
 
 
-def test_a_name_and_shape_is_one_row(models: dict[str, Model]) -> None:
+def test_rows_of_one_name_and_shape_share_a_layer(models: dict[str, Model]) -> None:
+    """Layers of an encoder and of a decoder have the same numbers; where no layer has both, one row has all."""
     for key, model in each(models.items()):
-        rows = [(tensor.name, tensor.shape) for tensor in tensors(model)]
-        assert len(rows) == len(set(rows)), key
+        rows: dict[tuple[object, ...], list[set[int]]] = {}
+        for tensor in tensors(model):
+            rows.setdefault((tensor.part, tensor.name, tensor.shape), []).append(set(tensor.layers))
+        assert all(first & second for found in rows.values() for first, second in pairwise(found)), key
 
 
 def test_extents_are_positive(models: dict[str, Model]) -> None:

@@ -9,8 +9,8 @@ from tests.catalogued import catalogue
 from tests.properties.asked import Violation, rows
 from vramfit.checks import checked
 from vramfit.engines import engine, pipeline_engines
-from vramfit.engines.diffusers.components import BITS
 from vramfit.engines.keys import parse_request
+from vramfit.engines.pipelines import SPEECH_GROUPS
 from vramfit.errors import VramfitError
 from vramfit.quantization import SCHEMES
 from vramfit.recommend import recommend
@@ -110,7 +110,9 @@ def _row(row: Mapping[str, Any], keys: Raw, asker: Asker) -> Iterator[Violation]
 
 
 def _loaded(name: str, scheme: Mapping[str, Any]) -> str:
-    """Model that an engine loads in a scheme: a pipeline of components for one that loads nothing else."""
+    """Model that an engine loads in a scheme: a pipeline, or Whisper, for one that loads nothing else."""
+    if SPEECH_GROUPS[0] in engine(name).groups:
+        return "whisper-large-v3"
     if name in pipeline_engines():
         return "flux.1-dev"
     if scheme["family"] == "mxfp4":
@@ -124,11 +126,7 @@ def unnamed(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
         asked = {"gpu": "m3-ultra-512gb" if raw["engine"] == "mlx" else "b200", "model": _loaded(raw["engine"], row)}
         asked |= {"engine": raw["engine"], "quant": engine(raw["engine"]).word_of(SCHEMES[row["id"]])}
         found = asker.answers(asked)
-        if raw["engine"] in pipeline_engines() and not row["id"].startswith(tuple(BITS)) and row["family"] != "plain":
-            # The listing goes by families; of these a pipeline has no matrices (diffusers and ComfyUI-GGUF unpack no I-quants).
-            if isinstance(found, tuple):
-                yield Violation("scheme: not refused", asked, {}, row["id"])
-        elif not isinstance(found, tuple):
+        if not isinstance(found, tuple):
             yield Violation("scheme: refused", asked, {}, str(found))
         elif found[0].deployment.scheme.id != row["id"]:
             yield Violation("scheme: taken for another", asked, {}, found[0].deployment.scheme.id)

@@ -10,8 +10,9 @@ from tests.each import each
 from tests.samples import Catalogue
 from vramfit.answer import answer
 from vramfit.checks import Checked, check
-from vramfit.engines import names, pipeline_engines
+from vramfit.engines import engine, names, pipeline_engines
 from vramfit.engines.keys import parse_request
+from vramfit.engines.pipelines import SPEECH_GROUPS
 from vramfit.engines.resolve import resolve
 from vramfit.remedies import MOST
 from vramfit.sources import open_catalogue
@@ -336,15 +337,22 @@ def test_a_limit_that_is_stated_or_no_owner_s_is_not_raised(request_: dict[str, 
 
 @pytest.mark.parametrize("name", names())
 def test_every_engine_has_something_to_offer(name: str) -> None:
-    """Its own scheme of fewer bits among the rest, whether a table has it or its name makes it (``exl2-8.0``)."""
-    gpu = "m1-16gb" if name == "mlx" else "rtx3060-12gb"
-    model = "flux.1-dev" if name in pipeline_engines() else "llama-2-13b"
+    """Its own scheme of fewer bits among the rest, whether a table has it or its name makes it (``exl2-8.0``).
+
+    openai-whisper has 32 bits alone, and a smaller model.
+    """
+    speech = SPEECH_GROUPS[0] in engine(name).groups
+    gpu = "gtx1650-gddr6" if speech else "m1-16gb" if name == "mlx" else "rtx3060-12gb"
+    model = "whisper-large-v3" if speech else "flux.1-dev" if name in pipeline_engines() else "llama-2-13b"
     # ComfyUI moves what finds no room to RAM unless it is started otherwise, and then needs no remedy.
     placed = {"component_offload": "none"} if name in pipeline_engines() else {}
-    request = parse_request({"gpu": gpu, "model": model, "quant": "fp16", "engine": name, "context": 1024, **placed})
+    context = {} if speech else {"context": 1024}
+    request = parse_request({"gpu": gpu, "model": model, "quant": "fp16", "engine": name, **context, **placed})
     found = next(check(request, open_catalogue()))
     assert "exceeds" == found.answer.verdict.word
-    assert "quantize" in {remedy.proposal.kind for remedy in found.remedies}
+    assert ("smaller-model" if name == "openai-whisper" else "quantize") in {
+        remedy.proposal.kind for remedy in found.remedies
+    }
 
 
 @pytest.mark.parametrize("quant", ["int4", "Q4_K_M"])

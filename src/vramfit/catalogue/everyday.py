@@ -161,7 +161,7 @@ def _parted(name: str) -> tuple[list[str], float, bool]:
     words: list[str] = []
     size, printed = 0.0, False
     parts = text.split()
-    for part, after in zip(parts, [*parts[1:], ""], strict=True):
+    for part, after in zip(parts, [*parts, ""][1:], strict=True):
         unit = next((unit for unit in _UNITS if part.endswith(unit)), "")
         digits = part.removesuffix(unit)
         stated = words.pop() if not digits and words and _is_number(words[-1]) else digits

@@ -216,6 +216,14 @@ class Engine(_Generic["V", "K"]):
         """Reason why the engine does not start with the scheme on these GPUs, whatever the memory; None if it does."""
         return None
 
+    def loads(self, scheme: Scheme) -> bool:
+        """Return True for a scheme in which the engine loads some model; lists name those."""
+        return scheme.family in self.families
+
+    def runs(self, model: Model) -> bool:
+        """Return True for a model of the kind that the engine runs; pipelines of components have engines of their own."""
+        return not model.denoises
+
     def lacks(self, model: Model, work: Workload) -> str | None:
         """Reason why the engine cannot run the model so, whatever the GPUs; None if it can.
 

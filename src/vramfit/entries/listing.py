@@ -91,13 +91,13 @@ def model_object(row: ModelRow, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def quant_objects(catalogue: Catalogue) -> list[dict[str, Any]]:
     """Objects of all schemes of the table, with their bits per weight on one well-known model."""
+    from vramfit.engines import engine, names
     from vramfit.errors import VramfitError
     from vramfit.quantization import SCHEMES, bits_per_weight, store
     from vramfit.quantization.quality import quality
     from vramfit.quantization.schemes import aliases
 
     model = catalogue.model(EXAMPLE_MODEL)
-    loaded_by = families_by_engine()
     objects = []
     for scheme in SCHEMES.values():
         try:
@@ -115,7 +115,7 @@ def quant_objects(catalogue: Catalogue) -> list[dict[str, Any]]:
                 "bits_per_weight_model": EXAMPLE_MODEL,
                 "quality": label,
                 "quality_evidence": evidence,
-                "engines": [engine for engine, families in loaded_by.items() if scheme.family in families],
+                "engines": [name for name in names() if engine(name).loads(scheme)],
                 "requires_imatrix": scheme.requires_imatrix,
                 "aliases": list(aliases(scheme)),
             }
@@ -141,10 +141,3 @@ def engine_objects() -> list[dict[str, Any]]:
             }
         )
     return objects
-
-
-def families_by_engine() -> dict[str, tuple[str, ...]]:
-    """Families of schemes that each modelled engine can load."""
-    from vramfit.engines import engine, names
-
-    return {name: engine(name).families for name in names()}

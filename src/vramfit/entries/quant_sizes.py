@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from vramfit.engines import pipeline_engines
-from vramfit.entries.listing import families_by_engine
+from vramfit.engines import engine, names
 from vramfit.errors import VramfitError
 from vramfit.quantization import SCHEMES, bits_per_weight, derive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
+    from vramfit.engines.base import Engine
     from vramfit.model import Model
     from vramfit.quantization import Scheme
 
@@ -26,16 +27,13 @@ def quant_sizes(model: Model) -> list[dict[str, Any]]:
     A scheme that cannot be told for this model has null sizes and a ``reason``. Engines are those that run such a model at
     all: pipelines of components have engines of their own.
     """
-    of_pipelines = pipeline_engines()
-    loaded_by = {
-        name: families for name, families in families_by_engine().items() if (name in of_pipelines) == model.denoises
-    }
+    engines = [engine(name) for name in names() if engine(name).runs(model)]
     families = list(dict.fromkeys(scheme.family for scheme in SCHEMES.values()))
-    objects = [_object(model, scheme, loaded_by) for scheme in SCHEMES.values()]
+    objects = [_object(model, scheme, engines) for scheme in SCHEMES.values()]
     return sorted(objects, key=lambda one: (families.index(one["family"]), -(one["bits_per_weight"] or 0)))
 
 
-def _object(model: Model, scheme: Scheme, loaded_by: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+def _object(model: Model, scheme: Scheme, engines: Sequence[Engine[object, object]]) -> dict[str, Any]:
     size = towers = bits = reason = None
     if model.components and scheme.family != "plain":
         reason = OPAQUE
@@ -56,6 +54,6 @@ def _object(model: Model, scheme: Scheme, loaded_by: dict[str, tuple[str, ...]])
         "bits_per_weight": bits,
         "towers_file_bytes": towers,
         "requires_imatrix": scheme.requires_imatrix,
-        "engines": [engine for engine, families in loaded_by.items() if scheme.family in families],
+        "engines": [one.name for one in engines if one.loads(scheme)],
         "reason": reason,
     }

@@ -56,6 +56,16 @@ class Diffusers(Engine["Traits", PipelineKeys]):
         """Name of the scheme that a word means: 16 bits are BF16 unless the model was released in FP16."""
         return word if word == model.dtype == "fp16" else super().meant_by(word, model)
 
+    def loads(self, scheme: Scheme) -> bool:
+        """Return True for plain floats, and for a scheme of a family whose bytes are known for a denoiser's matrices."""
+        from vramfit.engines.diffusers.components import BITS
+
+        return super().loads(scheme) and (scheme.family == "plain" or scheme.id.startswith(tuple(BITS)))
+
+    def runs(self, model: Model) -> bool:
+        """Return True for a pipeline of components."""
+        return model.denoises
+
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Traits]:
         """Make the view of the GPUs: the first one's room and attention, and the runtime's context and workspaces."""
         from vramfit.engines.diffusers.traits import Traits, plain_attention, runtime_share

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
+    from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
 
@@ -31,6 +32,16 @@ class FasterWhisper(Engine[None, SpeechKeys]):
     record = SpeechKeys
     runtime_formula = "context of a process with cuBLAS, cuDNN and CTranslate2's kernels"
     runtime_source = "SYSTRAN/faster-whisper 65882ee README.md and issue 1030, RTX 3070 Ti, less weights and caches"
+
+    def loads(self, scheme: Scheme) -> bool:
+        """Return True for floats, and for 8 bits; CTranslate2's Whisper has no 4 bits."""
+        return super().loads(scheme) and scheme.id != self.scheme_of_class["int4"]
+
+    def runs(self, model: Model) -> bool:
+        """Return True for Whisper."""
+        from vramfit.engines.recognition import sizes
+
+        return sizes(model) is not None
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
         """Make the view of the GPUs, which contains only the context."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
+    from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
 
@@ -34,6 +35,16 @@ class OpenAiWhisper(Engine[None, SpeechKeys]):
     record = SpeechKeys
     runtime_formula = "CUDA context of a PyTorch process and cuBLAS workspaces"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm; CUDABlas.cpp"
+
+    def loads(self, scheme: Scheme) -> bool:
+        """Return True for 32 bits, which the weights stay in."""
+        return scheme.id == WIDE
+
+    def runs(self, model: Model) -> bool:
+        """Return True for Whisper."""
+        from vramfit.engines.recognition import sizes
+
+        return sizes(model) is not None
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
         """Make the view of the GPUs, which contains only the context and workspaces of PyTorch."""

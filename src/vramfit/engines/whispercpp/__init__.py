@@ -34,6 +34,18 @@ class WhisperCpp(Engine[str, SpeechKeys]):
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
     runtime_source = "unaccounted memory in llama.cpp's exit tables (ggml-org/llama.cpp pull request 15860)"
 
+    def loads(self, scheme: Scheme) -> bool:
+        """Return True for a type of ggml files."""
+        from vramfit.engines.whispercpp.weights import TYPES
+
+        return scheme.id in TYPES
+
+    def runs(self, model: Model) -> bool:
+        """Return True for Whisper."""
+        from vramfit.engines.recognition import sizes
+
+        return sizes(model) is not None
+
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[str]:
         """Make the view of the GPUs: the back end of the first; raises ``UsageError`` for a card without one."""
         from vramfit.engines.llamacpp.cards import context_overhead, usual_backend
