@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vramfit.units import GB, GIB, MIB, billions, gb, gib, rate, rate_text, size_text
+from vramfit.units import GB, GIB, MIB, billions, file_size, gb, gib, rate, rate_text, size_text
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,9 @@ from vramfit.units import GB, GIB, MIB, billions, gb, gib, rate, rate_text, size
         ("-5.61 GiB", gib(-6_023_000_000)),
         ("26.7 GB", gb(26_702_999_552)),
         ("0.0 GB", gb(0)),
+        ("0.1 GB", file_size(100_000_000)),
+        ("100 MB", file_size(99_999_999)),
+        ("27 MB", file_size(27_402_240)),
         ("1.01 TB/s", rate(1_008 * GB)),
         ("936 GB/s", rate(936 * GB)),
         ("13.35 B", billions(13_351_504_896)),

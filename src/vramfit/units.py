@@ -28,6 +28,11 @@ def gb(size_bytes: int, digits: int = 1) -> str:
     return f"{size_bytes / GB:,.{digits}f} GB"
 
 
+def file_size(size_bytes: int) -> str:
+    """Format the bytes of a file as ``"4.9 GB"``, and of one of less than a tenth of that unit as ``"27 MB"``."""
+    return gb(size_bytes) if size_bytes >= GB // 10 else f"{size_bytes / MB:.0f} MB"
+
+
 def size_text(size_bytes: int) -> str:
     """Shortest text that ``parse_size`` reads back exactly: ``64GiB``, ``8151MiB``, ``1000000001B``."""
     for unit, factor in (("GiB", GIB), ("MiB", MIB), ("KiB", KIB)):

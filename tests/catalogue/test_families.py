@@ -46,11 +46,11 @@ def test_a_family_of_one_is_that_model(name: str, entry: str, quant: str | None)
 @pytest.mark.parametrize(
     "name",
     [
-        "dia",  # no word of any model
+        "dio",  # no word of any model
         "coder",  # a word of many families
         "qwen4",  # a generation that there is not; SEA-LION's fine-tunes of Qwen are its fourth
         "claude opus",  # teachers of fine-tunes
-        "starcoder:3b",  # a tag of Ollama's is known or not
+        "starcoder:4b",  # a tag of Ollama's is known or not
         "gemma 5",
     ],
 )
@@ -62,7 +62,7 @@ def test_no_family(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("dia", "see `vramfit list models`"),
+        ("dio", "see `vramfit list models`"),
         ("Qwen-Image 2.0", "did you mean qwen-image-2.1 or qwen-image?"),
         ("qwn3-8b", "did you mean qwen3-8b,"),
         ("OmniCodr-9B", "did you mean qwen3.5-9b?"),

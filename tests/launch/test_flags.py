@@ -21,12 +21,14 @@ from vramfit.engines.resolve import resolve
 from vramfit.sources import open_catalogue
 
 KNOWN: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "flags.yaml").read_text(encoding="utf-8"))
+GIVEN = ("inputs", "samples", "tokenizer", "rewards", "texts", "pairs", "text", "words")
+"""Names that whoever runs the code has values for."""
 NUMBER = {"count": r"-?[0-9]+", "share": r"0?\.[0-9]+|1(\.0+)?"}
 
 
 def verify(text: str) -> None:
     """Fail unless each line of ``text`` is a command, or all of it Python, with known words and values alone."""
-    if ".from_pretrained(" in text:
+    if ".from_pretrained(" in text or text.startswith(("import ", "from ")):
         verify_python(text)
         return
     for one in text.split("\n"):
@@ -116,7 +118,7 @@ def verify_python(text: str) -> None:
             defined |= {alias.name for alias in node.names}
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            assert node.id in defined | {"model", "settings", "inputs", "samples", "tokenizer", "rewards"}, node.id
+            assert node.id in defined | {*GIVEN, "model", "settings"}, node.id
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)

@@ -8,7 +8,7 @@ from vramfit.quantization.quality import quality_rank
 from vramfit.quantization.schemes import SCHEMES
 from vramfit.remedies import Proposal
 from vramfit.search import largest_near
-from vramfit.units import gb, gib
+from vramfit.units import file_size, gib
 from vramfit.workload.common import CLASSES
 
 TYPE_CHECKING = False
@@ -161,7 +161,7 @@ def _quantize(question: Question, name: str, scheme: Scheme) -> Proposal | None:
     if after is None:
         return None
     if scheme.family == FILES:
-        size = gb(derive(before.model, scheme).file_bytes)
+        size = file_size(derive(before.model, scheme).file_bytes)
         summary = f"quantize to {scheme.id}, a file of {size}" + ("" if name == before.engine else f", and run {name}")
     else:
         summary = f"quantize to {SPOKEN_CLASS[scheme.precision]} ({scheme.summary})"
