@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from vramfit.engines.base import Engine
 from vramfit.engines.interface import View
-from vramfit.engines.pipelines import SPEECH_GROUPS, SpeechKeys
+from vramfit.engines.recognizer import Recognizer
 from vramfit.hardware import each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.pipelines import SpeechKeys
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
-    from vramfit.model import Model
-    from vramfit.quantization import Checkpoint, Scheme
+    from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
 
-class FasterWhisper(Engine[None, SpeechKeys]):
+class FasterWhisper(Recognizer[None]):
     """faster-whisper, which decodes one window of 30 seconds at a time, or a batch of them."""
 
     name = "faster-whisper"
@@ -27,9 +26,6 @@ class FasterWhisper(Engine[None, SpeechKeys]):
     families = ("plain", "ctranslate2", "awq")
     scheme_of_class = {"fp16": "fp16", "int8": "int8_float16", "int4": "awq"}
     loads_in_class = {"int8": ("int8_float16",)}
-    cache_types = ("f16",)
-    groups = SPEECH_GROUPS
-    record = SpeechKeys
     runtime_formula = "context of a process with cuBLAS, cuDNN and CTranslate2's kernels"
     runtime_source = "SYSTRAN/faster-whisper 65882ee README.md and issue 1030, RTX 3070 Ti, less weights and caches"
 
@@ -37,23 +33,11 @@ class FasterWhisper(Engine[None, SpeechKeys]):
         """Return True for floats, and for 8 bits; CTranslate2's Whisper has no 4 bits."""
         return super().loads(scheme) and scheme.id != self.scheme_of_class["int4"]
 
-    def runs(self, model: Model) -> bool:
-        """Return True for Whisper."""
-        from vramfit.engines.recognition import sizes
-
-        return sizes(model) is not None
-
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
         """Make the view of the GPUs, which contains only the context."""
         from vramfit.engines.fasterwhisper.estimate import context_share
 
         return View(None, each(context_share, gpus))
-
-    def check(self, checkpoint: Checkpoint, work: Workload) -> None:
-        """Raise ``CannotTell`` for a model that is not Whisper, and ``UsageError`` for layers in RAM."""
-        from vramfit.engines.recognition import check
-
-        check(self.title, checkpoint, work)
 
     def estimate(self, job: Job[None, SpeechKeys]) -> Estimate:
         """Estimate the memory of one process on its first GPU."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from vramfit.engines.base import Engine
 from vramfit.engines.interface import View
-from vramfit.engines.pipelines import SPEECH_GROUPS, SpeechKeys
+from vramfit.engines.recognizer import Recognizer
 from vramfit.hardware import each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.pipelines import SpeechKeys
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
-    from vramfit.model import Model
-    from vramfit.quantization import Checkpoint, Scheme
+    from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
 ONLY = "openai-whisper keeps weights in 32 bits, and has no way to quantize them (openai/whisper c0d2f62 whisper/__init__.py)"
@@ -23,16 +22,13 @@ WIDE = "fp32"
 """Scheme of the weights on the GPU, whatever the computation is in (``--fp16``)."""
 
 
-class OpenAiWhisper(Engine[None, SpeechKeys]):
+class OpenAiWhisper(Recognizer[None]):
     """OpenAI's whisper, which computes in 16 bits with weights that stay in 32."""
 
     name = "openai-whisper"
     title = "openai-whisper"
     families = ("plain", "ctranslate2", "awq")
     scheme_of_class = {"fp16": WIDE, "int8": "int8_float16", "int4": "awq"}
-    cache_types = ("f16",)
-    groups = SPEECH_GROUPS
-    record = SpeechKeys
     runtime_formula = "CUDA context of a PyTorch process and cuBLAS workspaces"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm; CUDABlas.cpp"
 
@@ -40,23 +36,11 @@ class OpenAiWhisper(Engine[None, SpeechKeys]):
         """Return True for 32 bits, which the weights stay in."""
         return scheme.id == WIDE
 
-    def runs(self, model: Model) -> bool:
-        """Return True for Whisper."""
-        from vramfit.engines.recognition import sizes
-
-        return sizes(model) is not None
-
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
         """Make the view of the GPUs, which contains only the context and workspaces of PyTorch."""
         from vramfit.engines.transformers.estimate import runtime_share
 
         return View(None, each(runtime_share, gpus))
-
-    def check(self, checkpoint: Checkpoint, work: Workload) -> None:
-        """Raise ``CannotTell`` for a model that is not Whisper, and ``UsageError`` for layers in RAM."""
-        from vramfit.engines.recognition import check
-
-        check(self.title, checkpoint, work)
 
     def estimate(self, job: Job[None, SpeechKeys]) -> Estimate:
         """Estimate the memory of one process on its first GPU."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from vramfit.engines.base import Engine
 from vramfit.engines.interface import View
-from vramfit.engines.pipelines import SPEECH_GROUPS, SpeechKeys
+from vramfit.engines.recognizer import Recognizer
 from vramfit.hardware import each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.pipelines import SpeechKeys
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
@@ -19,16 +19,13 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 
-class WhisperCpp(Engine[str, SpeechKeys]):
+class WhisperCpp(Recognizer[str]):
     """whisper.cpp, which allocates the caches and one compute buffer for each of its four graphs at the start."""
 
     name = "whisper.cpp"
     title = "whisper.cpp"
     families = ("gguf",)
     scheme_of_class = {"fp16": "F16", "int8": "Q8_0", "int4": "Q5_0"}
-    cache_types = ("f16",)
-    groups = SPEECH_GROUPS
-    record = SpeechKeys
     starts_on_most = True
     catalogued_files = False
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
@@ -39,12 +36,6 @@ class WhisperCpp(Engine[str, SpeechKeys]):
         from vramfit.engines.whispercpp.weights import TYPES
 
         return scheme.id in TYPES
-
-    def runs(self, model: Model) -> bool:
-        """Return True for Whisper."""
-        from vramfit.engines.recognition import sizes
-
-        return sizes(model) is not None
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[str]:
         """Make the view of the GPUs: the back end of the first; raises ``UsageError`` for a card without one."""
@@ -59,12 +50,6 @@ class WhisperCpp(Engine[str, SpeechKeys]):
         from vramfit.engines.whispercpp.weights import checkpoint
 
         return checkpoint(model, scheme)
-
-    def check(self, checkpoint: Checkpoint, work: Workload) -> None:
-        """Raise ``CannotTell`` for a model that is not Whisper, and ``UsageError`` for layers in RAM."""
-        from vramfit.engines.recognition import check
-
-        check(self.title, checkpoint, work)
 
     def estimate(self, job: Job[str, SpeechKeys]) -> Estimate:
         """Estimate the memory of one process on its first GPU."""
