@@ -78,8 +78,8 @@ needless."""
 AT_HAND = ("quantize", "quantize-kv", "shorten-context", "fewer-sequences", "engine-setting")
 
 
-SPELLED = ("reserve", "tensor_split")
-"""Keys whose values a report spells, since what a command line takes is a text: sizes and proportions."""
+SPELLED = ("reserve", "tensor_split", "output_size")
+"""Keys whose values a report spells, since what a command line takes is a text: sizes, proportions, and pixels."""
 
 STATED = (
     ("gpu", ("usable", "nodes")),
