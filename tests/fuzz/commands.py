@@ -94,7 +94,12 @@ def _programs() -> list[tuple[Program, list[str], list[str]]]:
     """Programs of all engines, with their flags and their variables."""
     found = {program.words: program for name in names() for program in engine(name).programs()}
     return [
-        (one, [*one.table, *one.neutral, *one.unmodelled], [flag.flag for flag in one.variables])
+        # A flag without a spelling is a word by itself, which a written command has in its place.
+        (
+            one,
+            [flag for flag in (*one.table, *one.neutral, *one.unmodelled) if flag],
+            [flag.flag for flag in one.variables],
+        )
         for one in found.values()
     ]
 
