@@ -89,11 +89,13 @@ AZURE = {
     "nv24ads_v710_v5": (1, "v710"), "nv28adms_v710_v5": (1, "v710"),
 }  # fmt: skip
 """Number of cards, and the card, of Azure's types."""
-PARTS_OF_A10 = {"nv6ads_a10_v5": 6, "nv12ads_a10_v5": 3, "nv18ads_a10_v5": 2}
-"""Types of Azure's that have a part of an A10, and how many of them share the card."""
-A10_GIB = 24
+PARTS_OF_A10 = {"nv6ads_a10_v5": 4, "nv12ads_a10_v5": 8, "nv18ads_a10_v5": 12}
+"""Types of Azure's that have a part of an A10, and its share in GiB of 24 (a sixth, a third, a half)."""
 PARTS_OF_V710 = {"nv4ads_v710_v5": 4, "nv8ads_v710_v5": 8, "nv12ads_v710_v5": 12}
 """Types of Azure's that have a part of a Radeon Pro V710, and its share in GiB of 24 that the series offers."""
+
+PARTED_GIB = 24
+"""Memory of each of the cards that clouds divide."""
 
 LAMBDA = {
     "gh200": "gh200-96gb", "rtx6000": "quadrortx6000", "a100_sxm4": "a100-sxm4-40gb", "a100": "a100-pcie-40gb",
@@ -115,21 +117,16 @@ def machine(name: str) -> tuple[int, str] | None:
     text = name.strip().lower()
     for word in (*PROVIDERS, *PREFIXES):
         text = text.removeprefix(word)
-    if text in PARTS_OF_A10:
-        share = A10_GIB // PARTS_OF_A10[text]
-        raise UnknownGpu(
-            f"{name} has a part of an A10: {share} of {A10_GIB} GB",
-            f"ask for that part: custom:{share}GB, or for a machine with a whole card: Standard_NV36ads_A10_v5",
-        )
     family, _, size = text.partition(".")
-    for cloud, part in (
-        ("an L4", AWS_PARTS.get(family, {}).get(size)),
-        ("a Radeon Pro V710", PARTS_OF_V710.get(text)),
+    for card, part, whole in (
+        ("an A10", PARTS_OF_A10.get(text), "a machine with a whole card: Standard_NV36ads_A10_v5"),
+        ("an L4", AWS_PARTS.get(family, {}).get(size), "a type with a whole card"),
+        ("a Radeon Pro V710", PARTS_OF_V710.get(text), "a type with a whole card"),
     ):
         if part is not None:
             raise UnknownGpu(
-                f"{name} has a part of {cloud}: {part} of {A10_GIB} GB",
-                f"ask for that part: custom:{part}GB, or for a type with a whole card",
+                f"{name} has a part of {card}: {part} of {PARTED_GIB} GB",
+                f"ask for that part: custom:{part}GB, or for {whole}",
             )
     found = AZURE.get(text) or _amazon(text) or _google(text) or _counted(text)
     if found is not None or text.count(" ") > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from vramfit._record import Record
+from vramfit.errors import UsageError
 from vramfit.launch.words import Word
 
 TYPE_CHECKING = False
@@ -50,6 +51,13 @@ class Reference(str):
 def is_unknown(value: object) -> bool:
     """True for a value that the script's text does not state."""
     return isinstance(value, Word) and bool(value.unset)
+
+
+def stated_name(value: object, what: str = "model") -> str:
+    """Name of what a script loads; raises ``UsageError`` where its text does not state one."""
+    if is_unknown(value) or not isinstance(value, str):
+        raise UsageError(f"the script does not state the {what} that it loads", "give -m MODEL")
+    return str(value)
 
 
 def options(words: Iterable[str]) -> dict[str, object]:

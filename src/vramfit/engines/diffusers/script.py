@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vramfit.engines.diffusers.components import is_text_encoder
 from vramfit.engines.diffusers.launch import QUANTO
-from vramfit.errors import UnsupportedScheme, UsageError
-from vramfit.launch.code import Call, is_unknown
+from vramfit.errors import UnsupportedScheme
+from vramfit.launch.code import Call, stated_name
 from vramfit.quantization import find_scheme
 
 TYPE_CHECKING = False
@@ -40,10 +40,8 @@ def _is_loader(call: Call) -> bool:
 
 
 def _keys(found: tuple[Call, ...], load: Call) -> dict[str, object]:
-    name = load.value("pretrained_model_name_or_path", 0)
-    if is_unknown(name) or not isinstance(name, str):
-        raise UsageError("the script does not state the pipeline that it loads", "give -m MODEL")
-    keys: dict[str, object] = {"model": str(name), "quant": _denoiser(found, load)}
+    name = stated_name(load.value("pretrained_model_name_or_path", 0), "pipeline")
+    keys: dict[str, object] = {"model": name, "quant": _denoiser(found, load)}
     form = _encoders(load)
     if form is not None:
         keys["text_encoder"] = form

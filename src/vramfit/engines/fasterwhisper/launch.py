@@ -120,13 +120,11 @@ def read(given: list[Process]) -> dict[str, Any] | None:
 
 def _of_calls(found: tuple[Call, ...], load: Call) -> dict[str, Any]:
     """Deployment keys of a script, by the call that loads and the one that transcribes."""
-    from vramfit.launch.code import is_unknown
+    from vramfit.launch.code import stated_name
 
     whisperx = load.last != "WhisperModel"
     name = load.value("whisper_arch" if whisperx else "model_size_or_path", 0)
-    if is_unknown(name) or not isinstance(name, str):
-        raise UsageError("the script does not state the model that it loads", "give -m MODEL")
-    keys: dict[str, Any] = {"model": str(name)}
+    keys: dict[str, Any] = {"model": stated_name(name)}
     kind = load.value("compute_type", 4 if whisperx else 3)
     if isinstance(kind, str):
         keys["compute_type"] = str(kind)

@@ -56,16 +56,13 @@ def read(given: list[Process]) -> dict[str, Any] | None:
 
     Raises ``UsageError`` for a script that does not state its model, and for a line that asks for the CPU.
     """
-    from vramfit.launch.code import is_unknown
+    from vramfit.launch.code import stated_name
     from vramfit.launch.read import first
 
     for one in given:
         load = next((call for call in one.calls if call.name == "whisper.load_model"), None)
         if load is not None:
-            name = load.value("name", 0)
-            if is_unknown(name) or not isinstance(name, str):
-                raise UsageError("the script does not state the model that it loads", "give -m MODEL")
-            return _named({"model": str(name)})
+            return _named({"model": stated_name(load.value("name", 0))})
     keys = first(CLI, given)
     if keys is None:
         return None

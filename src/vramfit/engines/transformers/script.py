@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.errors import UsageError
-from vramfit.launch.code import Call, is_unknown
+from vramfit.launch.code import Call, stated_name
 from vramfit.training.commands.scripts import SEEING, first, is_loader, weights
 
 TYPE_CHECKING = False
@@ -38,9 +37,7 @@ def _keys(found: tuple[Call, ...], load: Call) -> dict[str, object]:
         load = Call(load.name, load.arguments, {**load.keywords, **(handed_on if isinstance(handed_on, dict) else {})})
     if load.last == "pipeline" and name is None:
         name = load.value("model", 1)
-    if is_unknown(name) or not isinstance(name, str):
-        raise UsageError("the script does not state the model that it loads", "give -m MODEL")
-    keys: dict[str, object] = {"model": str(name)}
+    keys: dict[str, object] = {"model": stated_name(name)}
     kind = str(load.value("dtype") or load.value("torch_dtype") or "").rpartition(".")[2]
     quant = weights(load) or TYPES.get(kind)
     if quant is not None:
