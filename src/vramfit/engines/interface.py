@@ -227,6 +227,11 @@ NOTHING = DeviceMemory("host", 0, 0, 0, 0, 0, 0)
 """Memory of the host if everything is on the GPUs."""
 
 
+def first_alone(gpu: DeviceMemory, count: int) -> tuple[DeviceMemory, ...]:
+    """Memory of ``count`` GPUs of which a process uses the first alone."""
+    return (gpu, *[DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in range(1, count)])
+
+
 class Setting(Record):
     """Change of deployment keys that saves memory at little cost, which an engine proposes as a remedy."""
 

@@ -7,7 +7,7 @@ sizes that the model tells: an encoder reads 30 seconds of sound as 1,500 positi
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, first_alone
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.weights import slices
 
@@ -105,8 +105,7 @@ def estimate(job: Job[Any, Any], buffers: Sequence[Buffer], low: int, more: int,
     idle = tuple(range(1, job.gpu_count))
     if idle:
         notes = [*notes, "the model is on one GPU; the others stay idle"]
-    others = [DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in idle]
-    return Estimate((gpu, *others), NOTHING, weights, tuple(notes), {}, idle=idle)
+    return Estimate(first_alone(gpu, job.gpu_count), NOTHING, weights, tuple(notes), {}, idle=idle)
 
 
 def account(job: Job[Any, Any], found: Estimate, ledger: Ledger, buffers: Sequence[Buffer], source: str) -> None:

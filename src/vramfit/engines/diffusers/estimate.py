@@ -19,7 +19,7 @@ from vramfit.engines.diffusers.components import LESS_OF_MIX, is_denoiser, is_te
 from vramfit.engines.diffusers.sizes import component_bytes, least_share, quantized_bytes, wider_bytes
 from vramfit.engines.diffusers.support import families, refused_sequential, svdquant_refusal
 from vramfit.engines.diffusers.turns import partly, turns
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, first_alone
 from vramfit.errors import CannotTell
 from vramfit.units import gib
 
@@ -93,7 +93,7 @@ def estimate(job: Job[Traits, PipelineKeys], usual_offload: str, fixed: tuple[st
     elif offload == "partial" and sum(on_gpu.values()) > largest.weights_bytes:
         notes.append(LINGERS.format(gib(min(sum(on_gpu.values()), job.traits.room_bytes))))
     idle = tuple(range(1, job.gpu_count))
-    gpus = (gpu, *[DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in idle])
+    gpus = first_alone(gpu, job.gpu_count)
     stored = sum([row.total_bytes for row in job.checkpoint.stored])
     refusal = svdquant_refusal(job) or refused_sequential(job, offload, fixed)
     return Estimate(gpus, host, stored, tuple(notes), settings, idle=idle, refusal=refusal)

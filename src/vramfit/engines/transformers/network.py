@@ -10,7 +10,7 @@ Parakeet over 11 minutes (NVIDIA-NeMo/Speech issue 14111), and so does more than
 
 from __future__ import annotations
 
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, first_alone
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.weights import slices
 from vramfit.units import MIB
@@ -57,7 +57,6 @@ def estimate(job: Job[object, None]) -> Estimate:
     low, high = weights + LOW_BYTES, weights + times * (HIGH_BYTES + round(HIGH_SHARE * weights))
     gpu = DeviceMemory("gpu0", weights, 0, working, 0, low, high, weights)
     idle = tuple(range(1, job.gpu_count))
-    others = [DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in idle]
     notes = [
         "its entry has its parameters alone: the weights are exact, and what a sentence or half a minute of sound needs beside"
         " them is a bound from a few networks that were measured",
@@ -65,7 +64,7 @@ def estimate(job: Job[object, None]) -> Estimate:
     ]
     if idle:
         notes.append("it runs on one GPU; the others stay idle")
-    return Estimate((gpu, *others), NOTHING, weights, tuple(notes), {}, idle=idle)
+    return Estimate(first_alone(gpu, job.gpu_count), NOTHING, weights, tuple(notes), {}, idle=idle)
 
 
 def account(job: Job[object, None], found: Estimate, ledger: Ledger) -> None:
